@@ -1,0 +1,24 @@
+/** What a command of the command line is. */
+
+/** The terminal a command runs in. */
+export interface Io {
+  readonly env: NodeJS.ProcessEnv;
+  /** Writes one line to standard output. */
+  readonly out: (line: string) => void;
+  /** Writes one line to standard error. */
+  readonly err: (line: string) => void;
+}
+
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly about: string;
+  /** What `carillon help NAME` prints. */
+  readonly usage: string;
+  /**
+   * Runs it and resolves to the exit code.
+   * @throws {ConfigError} for a wrong flag, value or file: one line, exit code 2.
+   * @throws {Error} with a system `code` such as EADDRINUSE: one line, exit code 1.
+   */
+  readonly run: (args: readonly string[], io: Io) => Promise<number>;
+}

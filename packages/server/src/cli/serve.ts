@@ -1,0 +1,53 @@
+/** `carillon serve`: the server, from its flags to its exit code. */
+
+import { type OptionName, options, readConfig, type Source, variableOf } from "../config.ts";
+import { readConfigFile } from "../config-file.ts";
+import { startServer } from "../server.ts";
+import type { Command } from "./command.ts";
+import { readFlags } from "./flags.ts";
+
+export const serve: Command = {
+  name: "serve",
+  about: "run the push server",
+  usage: usage(),
+  async run(args, io) {
+    const { config: path, ...flags } = readFlags(args, [...Object.keys(options), "config"]);
+    const file = path === undefined ? {} : readConfigFile(path);
+    const config = readConfig(flags as Source, io.env, file);
+    const stopSignal = nextStopSignal();
+    const server = await startServer(config);
+    io.out(`Carillon is listening on http://localhost:${server.port}/`);
+    server.log.debug(`${await stopSignal} received, stopping`);
+    await server.stop();
+    return 0;
+  },
+};
+
+/** Repeats of a signal are one: a terminal's Ctrl-C comes from the terminal and from the launcher. */
+function nextStopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve(signal));
+  });
+}
+
+function usage(): string {
+  const rows = (Object.keys(options) as OptionName[]).map((name) => {
+    const { placeholder, about, initial } = options[name];
+    const shown = initial === "" ? "same origin" : initial;
+    return `  --${`${name} ${placeholder}`.padEnd(26)} ${about}\n${" ".repeat(31)}(${shown}; ${variableOf(name)})`;
+  });
+  return [
+    "carillon serve [flags]",
+    "",
+    "Runs the push server with its app page.",
+    "",
+    ...rows,
+    `  --${"config FILE".padEnd(26)} a .toml, .json or .yaml file with the same keys`,
+    "",
+    "A flag wins over the environment, the environment over the file.",
+    "",
+    "Examples",
+    "  carillon serve --port 9100 --push-every 30s",
+    "  CARILLON_PUSH_EVERY=off carillon serve --config carillon.toml",
+  ].join("\n");
+}

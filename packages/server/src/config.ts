@@ -1,0 +1,182 @@
+/**
+ * The server's configuration: one table of options, read from flags, the environment and a file.
+ *
+ * An option `push-every` is the flag `--push-every`, the variable `CARILLON_PUSH_EVERY` and the key `push-every` in
+ * the file that `--config` names; they win over each other in this order. Whatever the source, the same schema
+ * turns the text into a value.
+ */
+import { channelNameProblem } from "@carillon/protocol/channel";
+import { z } from "zod";
+import { parseDuration } from "./lib/duration.ts";
+import { LOG_LEVELS } from "./lib/log.ts";
+import { isTimeZone, machineTimeZone } from "./lib/timestamp.ts";
+import { compileTemplate } from "./schedule/template.ts";
+
+/** A wrong flag, value or file. Its message is one line for people. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+interface Option<Value> {
+  /** From text to value. */
+  readonly schema: z.ZodType<Value, string>;
+  /** What a good value looks like, for the error and the help: "a port, 0 to 65535". */
+  readonly expects: string;
+  /** How the value is shown in the help: `PORT`. */
+  readonly placeholder: string;
+  readonly about: string;
+  readonly initial: string;
+}
+
+const option = <Value>(details: Option<Value>): Option<Value> => details;
+
+const text = (test: (value: string) => boolean) => z.string().refine(test);
+
+const duration = (leastMs: number) =>
+  z.string().transform((value, context) => {
+    const ms = parseDuration(value);
+    if (ms !== undefined && ms >= leastMs) return ms;
+    context.addIssue("no duration");
+    return z.NEVER;
+  });
+
+const commaSeparated = z.string().transform((value) =>
+  value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== ""),
+);
+
+const isOrigin = (value: string) =>
+  value === "*" || (URL.canParse(value) && new URL(value).origin === value.toLowerCase());
+
+export const options = {
+  host: option({
+    schema: text((value) => value !== ""),
+    expects: "an address to listen on",
+    placeholder: "HOST",
+    about: "address to listen on",
+    initial: "0.0.0.0",
+  }),
+  port: option({
+    schema: text((value) => /^\d{1,5}$/.test(value))
+      .transform(Number)
+      .refine((port) => port <= 65_535),
+    expects: "a port from 0 to 65535",
+    placeholder: "PORT",
+    about: "port to listen on; 0 picks a free one and prints it",
+    initial: "8080",
+  }),
+  "push-every": option({
+    schema: z.union([z.literal("off").transform(() => undefined), duration(1_000)]),
+    expects: "a length of time of at least 1s, such as 30s or 5m, or off",
+    placeholder: "5m|off",
+    about: "how often the default channel is pushed to",
+    initial: "5m",
+  }),
+  "push-text": option({
+    schema: text((value) => compileTemplate(value).ok),
+    expects: "a text of at most 64 KB whose only {{name}} is {{now}}",
+    placeholder: "TEXT",
+    about: "what is pushed; {{now}} is the time as yyyy-MM-dd HH:mm:ss",
+    initial: "Server push message at {{now}}",
+  }),
+  "time-zone": option({
+    schema: text(isTimeZone),
+    expects: "an IANA time zone such as Europe/Berlin",
+    placeholder: "ZONE",
+    about: "time zone of {{now}} and the log; the machine's unless given",
+    initial: machineTimeZone(),
+  }),
+  "default-channel": option({
+    schema: text((value) => channelNameProblem(value) === undefined),
+    expects: "a channel name: 1 to 200 of A-Z a-z 0-9 _ - . : / @ ~",
+    placeholder: "NAME",
+    about: "channel that a plain client is subscribed to",
+    initial: "push",
+  }),
+  "idle-timeout": option({
+    schema: duration(1_000),
+    expects: "a length of time of at least 1s, such as 90s or 20m",
+    placeholder: "20m",
+    about: "silence after which a client is pinged; after twice that it is dropped",
+    initial: "20m",
+  }),
+  log: option({
+    schema: z.enum(["pretty", "json"]),
+    expects: "pretty or json",
+    placeholder: "pretty|json",
+    about: "log lines for people or for machines",
+    initial: "pretty",
+  }),
+  "log-level": option({
+    schema: z.enum(LOG_LEVELS),
+    expects: LOG_LEVELS.join(", "),
+    placeholder: "LEVEL",
+    about: "least important lines to write: debug, info, warn or error",
+    initial: "info",
+  }),
+  "allowed-origins": option({
+    schema: commaSeparated.refine((origins) => origins.every(isOrigin)),
+    expects: "origins such as https://app.example.com, separated by commas, or *",
+    placeholder: "ORIGINS",
+    about: "pages of other origins that may connect (browsers only)",
+    initial: "",
+  }),
+} as const satisfies Record<string, Option<unknown>>;
+
+export type OptionName = keyof typeof options;
+
+type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S;
+
+/** The checked configuration, an entry per option in camel case. Lengths of time are milliseconds. */
+export type Config = {
+  readonly [Name in OptionName as CamelCase<Name>]: z.output<(typeof options)[Name]["schema"]>;
+};
+
+/** Texts by option name, from one source. */
+export type Source = Readonly<Partial<Record<OptionName, string>>>;
+
+/** The variable that sets an option: `push-every` is `CARILLON_PUSH_EVERY`. */
+export function variableOf(name: OptionName): string {
+  return `CARILLON_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/**
+ * The configuration from flags, environment and file, in this order of precedence.
+ * @throws {ConfigError} naming the option as the person wrote it, its value and what was expected.
+ */
+export function readConfig(flags: Source, env: NodeJS.ProcessEnv, file: Source): Config {
+  const config: Record<string, unknown> = {};
+  for (const name of Object.keys(options) as OptionName[]) {
+    const [value, writtenAs] = pick(name, flags, env, file);
+    const parsed = options[name].schema.safeParse(value);
+    if (!parsed.success) {
+      throw new ConfigError(
+        `${writtenAs} ${JSON.stringify(shorten(value))}: expected ${options[name].expects}`,
+      );
+    }
+    config[camelCase(name)] = parsed.data;
+  }
+  return config as Config;
+}
+
+function pick(name: OptionName, flags: Source, env: NodeJS.ProcessEnv, file: Source): [string, string] {
+  const { [name]: flag } = flags;
+  if (flag !== undefined) return [flag, `--${name}`];
+  const { [variableOf(name)]: variable } = env;
+  if (variable !== undefined) return [variable, variableOf(name)];
+  const { [name]: key } = file;
+  if (key !== undefined) return [key, `config key ${name}`];
+  return [options[name].initial, `--${name}`];
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function shorten(value: string): string {
+  return value.length > 80 ? `${value.slice(0, 80)}…` : value;
+}

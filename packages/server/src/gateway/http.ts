@@ -1,0 +1,83 @@
+/** The HTTP gateway: one listener, and where each request goes. */
+import type { Server } from "bun";
+import type { Hub } from "../hub/hub.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { ServePages } from "./pages.ts";
+import { problemResponse } from "./problem.ts";
+import {
+  type NativeFanOut,
+  type SocketData,
+  upgrade,
+  type WebSocketPorts,
+  webSocketHandler,
+} from "./websocket.ts";
+
+export interface GatewayOptions extends WebSocketPorts {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly hub: Hub;
+  /** The hub's fan-out; works from the moment the gateway listens. */
+  readonly fanOut: NativeFanOut;
+  readonly servePages: ServePages;
+  readonly clock: Clock;
+}
+
+export interface Gateway {
+  /** The port that is listened on. */
+  readonly port: number;
+  /** Accepts nothing any more. Those connected stay. */
+  stopAccepting(): void;
+  /** Resolves when every connection is gone; after `graceMs` the remaining ones are cut off. */
+  drained(graceMs: number): Promise<void>;
+}
+
+/** Seconds without progress after which a request, or a handshake that dribbles in, is cut off. */
+const REQUEST_TIMEOUT_S = 10;
+/** No route takes a body yet. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+/**
+ * Starts listening.
+ * @throws {Error} with `code` EADDRINUSE, EACCES and the like, when the address cannot be listened on.
+ */
+export function startGateway(options: GatewayOptions): Gateway {
+  const server = Bun.serve<SocketData>({
+    hostname: options.host,
+    port: options.port,
+    development: false,
+    idleTimeout: REQUEST_TIMEOUT_S,
+    maxRequestBodySize: MAX_BODY_BYTES,
+    fetch: (request, self) => route(request, self, options),
+    websocket: webSocketHandler(options.hub),
+  });
+  options.fanOut.attach(server);
+  let stopped = Promise.resolve();
+  return {
+    port: server.port ?? options.port,
+    stopAccepting() {
+      stopped = server.stop(false);
+    },
+    async drained(graceMs) {
+      const grace = new Promise<void>((resolve) => options.clock.setTimer(graceMs, resolve));
+      await Promise.race([stopped, grace]);
+      await server.stop(true);
+    },
+  };
+}
+
+function route(request: Request, server: Server<SocketData>, options: GatewayOptions): Response | undefined {
+  const url = URL.parse(request.url);
+  if (url === null)
+    return problemResponse({ status: 400, code: "invalid_request", detail: "not a valid address" });
+  if (url.pathname === "/ws") return upgrade(request, url, server, options);
+  const page = options.servePages(request, url.pathname);
+  if (page === undefined) {
+    return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    const problem = { status: 405, code: "method_not_allowed", detail: "this address can only be read" };
+    return problemResponse(problem, { allow: "GET, HEAD" });
+  }
+  return page;
+}

@@ -1,0 +1,78 @@
+/** The pages the server carries: bundled from their sources once, at start, and served from memory. */
+import { fileURLToPath } from "node:url";
+
+interface Asset {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly gzip: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Answers a GET or HEAD for a page or one of its files; `undefined` when there is none at `path`. */
+export type ServePages = (request: Request, path: string) => Response | undefined;
+
+/** The page runs its own bundled script and style, talks to WebSockets, and can do nothing else. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self' ws: wss:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** Bundled files carry a hash of their content in their name. */
+const FOREVER = "public, max-age=31536000, immutable";
+
+/**
+ * Bundles the app page.
+ * @throws {AggregateError} if the sources do not compile.
+ */
+export async function bundlePages(): Promise<ServePages> {
+  const entry = fileURLToPath(new URL("./pages/app/index.html", import.meta.url));
+  const { outputs } = await Bun.build({
+    entrypoints: [entry],
+    target: "browser",
+    minify: true,
+    publicPath: "/",
+    naming: { chunk: "[name]-[hash].[ext]", asset: "[name]-[hash].[ext]" },
+  });
+  const assets = new Map<string, Asset>();
+  for (const output of outputs) {
+    const isPage = output.path.endsWith(".html");
+    const path = isPage ? "/" : `/${output.path.replace(/^\.?\//, "")}`;
+    assets.set(path, await readAsset(output, isPage));
+  }
+  return (request, path) => {
+    const asset = assets.get(path);
+    return asset === undefined ? undefined : serve(request, asset);
+  };
+}
+
+async function readAsset(output: Blob, isPage: boolean): Promise<Asset> {
+  const body = new Uint8Array(await output.arrayBuffer());
+  return {
+    body,
+    gzip: Bun.gzipSync(body),
+    etag: `"${Bun.hash(body).toString(36)}"`,
+    headers: {
+      "content-type": output.type,
+      "cache-control": isPage ? "no-cache" : FOREVER,
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+      "content-security-policy": CONTENT_SECURITY_POLICY,
+      vary: "accept-encoding",
+    },
+  };
+}
+
+function serve(request: Request, asset: Asset): Response {
+  const headers: Record<string, string> = { ...asset.headers, etag: asset.etag };
+  if (request.headers.get("if-none-match") === asset.etag)
+    return new Response(null, { status: 304, headers });
+  const zipped = /\bgzip\b/.test(request.headers.get("accept-encoding") ?? "");
+  if (zipped) headers["content-encoding"] = "gzip";
+  return new Response(zipped ? asset.gzip : asset.body, { headers });
+}

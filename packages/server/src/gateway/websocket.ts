@@ -1,0 +1,100 @@
+/**
+ * The WebSocket gateway: Bun's sockets on one side, the hub's sessions on the other.
+ *
+ * What is here is only what has to know Bun. A socket is its session's `Outbound`; Bun's native topics are the
+ * hub's fan-out, so one publish is one native call and one encoded frame for all who are subscribed.
+ */
+import { MAX_FRAME_BYTES } from "@carillon/protocol/limits";
+import type { Server, WebSocketHandler } from "bun";
+import type { Hub } from "../hub/hub.ts";
+import type { FanOut, Outbound } from "../hub/ports.ts";
+import type { Session, SessionInfo } from "../hub/session.ts";
+import type { NextId } from "../lib/ids.ts";
+import type { Log } from "../lib/log.ts";
+import { type HandshakeRules, readHandshake } from "./handshake.ts";
+import { problemResponse } from "./problem.ts";
+
+/** What Bun keeps for each socket: who it is from the handshake on, its session once it is open. */
+export interface SocketData {
+  readonly info: SessionInfo;
+  session: Session | undefined;
+}
+
+/**
+ * A client that is this far behind is cut off: it costs memory, and what it misses it will not catch up with.
+ * Without the setting beside it, Bun would silently drop frames over the limit and keep the connection.
+ */
+const BACKPRESSURE_LIMIT_BYTES = 1024 * 1024;
+
+export interface WebSocketPorts {
+  readonly rules: HandshakeRules;
+  readonly nextId: NextId;
+  readonly log: Log;
+}
+
+/** Answers a request to `/ws`: the refusal, or nothing once the connection is taken over. */
+export function upgrade(
+  request: Request,
+  url: URL,
+  server: Server<SocketData>,
+  { rules, nextId, log }: WebSocketPorts,
+): Response | undefined {
+  const address = server.requestIP(request)?.address ?? "unknown";
+  const handshake = readHandshake(request, url, rules);
+  if (!handshake.ok) {
+    log.debug(`Handshake refused: ${handshake.problem.code}`, { address, ...handshake.problem });
+    return problemResponse(handshake.problem, handshake.headers);
+  }
+  const info = { id: nextId(), address, channels: handshake.channels };
+  if (server.upgrade(request, { data: { info, session: undefined } })) return undefined;
+  return problemResponse({ status: 400, code: "invalid_handshake", detail: "not a WebSocket handshake" });
+}
+
+/** Bun's callbacks. Frames are handled synchronously: Bun would let async handlers of one socket overlap. */
+export function webSocketHandler(hub: Hub): WebSocketHandler<SocketData> {
+  return {
+    maxPayloadLength: MAX_FRAME_BYTES,
+    backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
+    closeOnBackpressureLimit: true,
+    // Deflating once per subscriber would cost more than all the rest of a fan-out.
+    perMessageDeflate: false,
+    // Liveness is the hub's: Bun's own timeout spares a mute peer that is being sent to, and its pings wake phones.
+    idleTimeout: 0,
+    sendPings: false,
+    open(socket) {
+      const outbound: Outbound = socket;
+      socket.data.session = hub.connect(socket.data.info, outbound);
+    },
+    message(socket, frame) {
+      socket.data.session?.receive(frame);
+    },
+    ping(socket) {
+      socket.data.session?.seen();
+    },
+    pong(socket) {
+      socket.data.session?.seen();
+    },
+    close(socket, code, reason) {
+      const { session } = socket.data;
+      socket.data.session = undefined;
+      if (session !== undefined) hub.disconnect(session, code, reason);
+    },
+  };
+}
+
+/** The hub's fan-out by Bun's native topics. Until a server is attached nobody is connected: it reaches no one. */
+export interface NativeFanOut extends FanOut {
+  attach(server: Server<SocketData>): void;
+}
+
+export function nativeFanOut(): NativeFanOut {
+  let server: Server<SocketData> | undefined;
+  return {
+    attach(listening) {
+      server = listening;
+    },
+    publish(topic, frame) {
+      server?.publish(topic, frame);
+    },
+  };
+}
