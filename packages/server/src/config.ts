@@ -40,15 +40,14 @@ const duration = (leastMs: number) =>
     return z.NEVER;
   });
 
-const commaSeparated = z.string().transform((value) =>
+const origins = z.string().transform((value) =>
   value
     .split(",")
-    .map((part) => part.trim())
+    .map((part) => part.trim().toLowerCase())
     .filter((part) => part !== ""),
 );
 
-const isOrigin = (value: string) =>
-  value === "*" || (URL.canParse(value) && new URL(value).origin === value.toLowerCase());
+const isOrigin = (value: string) => value === "*" || (URL.canParse(value) && new URL(value).origin === value);
 
 export const options = {
   host: option({
@@ -117,7 +116,7 @@ export const options = {
     initial: "info",
   }),
   "allowed-origins": option({
-    schema: commaSeparated.refine((origins) => origins.every(isOrigin)),
+    schema: origins.refine((list) => list.every(isOrigin)),
     expects: "origins such as https://app.example.com, separated by commas, or *",
     placeholder: "ORIGINS",
     about: "pages of other origins that may connect (browsers only)",

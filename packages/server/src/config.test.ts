@@ -1,0 +1,140 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigError, type OptionName, options, readConfig, variableOf } from "./config.ts";
+import { readConfigFile } from "./config-file.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "carillon-config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function failure(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return expect.unreachable();
+}
+
+test("the defaults are the documented ones", () => {
+  const { timeZone, ...rest } = readConfig({}, {}, {});
+  expect(timeZone).not.toBe("");
+  expect(rest).toEqual({
+    host: "0.0.0.0",
+    port: 8080,
+    pushEvery: 300_000,
+    pushText: "Server push message at {{now}}",
+    defaultChannel: "push",
+    idleTimeout: 1_200_000,
+    log: "pretty",
+    logLevel: "info",
+    allowedOrigins: [],
+  });
+});
+
+test("a flag wins over the environment, the environment over the file", () => {
+  const sources = [
+    { port: "1" },
+    { CARILLON_PORT: "2", CARILLON_HOST: "h2" },
+    { port: "3", host: "h3", log: "json" },
+  ] as const;
+  expect(readConfig(...sources)).toMatchObject({ port: 1, host: "h2", log: "json" });
+  expect(readConfig({}, sources[1], sources[2]).port).toBe(2);
+});
+
+test("every option has its variable", () => {
+  expect(variableOf("push-every")).toBe("CARILLON_PUSH_EVERY");
+  expect(readConfig({}, { CARILLON_PUSH_EVERY: "off" }, {}).pushEvery).toBeUndefined();
+});
+
+test.each([
+  ["port", "65536"],
+  ["port", "-1"],
+  ["port", "8080 "],
+  ["port", ""],
+  ["host", ""],
+  ["push-every", "5x"],
+  ["push-every", "999ms"],
+  ["push-every", "0"],
+  ["push-text", ""],
+  ["push-text", "{{who}}"],
+  ["time-zone", "Mars/Olympus"],
+  ["default-channel", "$all"],
+  ["idle-timeout", "500ms"],
+  ["idle-timeout", "off"],
+  ["log", "xml"],
+  ["log-level", "trace"],
+  ["allowed-origins", "app.example"],
+  ["allowed-origins", "https://app.example/path"],
+] as const)("--%s %j is refused in one line that names it and what was expected", (name, value) => {
+  const message = failure(() => readConfig({ [name]: value }, {}, {}));
+  expect(message).toStartWith(`--${name} ${JSON.stringify(value)}: expected ${options[name].expects}`);
+  expect(message).not.toContain("\n");
+});
+
+test("the error names the source that the person wrote", () => {
+  expect(failure(() => readConfig({}, { CARILLON_LOG: "x" }, {}))).toStartWith('CARILLON_LOG "x"');
+  expect(failure(() => readConfig({}, {}, { log: "x" }))).toStartWith('config key log "x"');
+});
+
+test("lists of origins are read", () => {
+  const { allowedOrigins } = readConfig(
+    { "allowed-origins": "https://A.example, http://b.example:81" },
+    {},
+    {},
+  );
+  expect(allowedOrigins).toEqual(["https://a.example", "http://b.example:81"]);
+});
+
+test.each([
+  [
+    "c.toml",
+    'port = 9100\npush-every = "30s"\nallowed-origins = ["https://a.example", "https://b.example"]\n',
+  ],
+  [
+    "c.json",
+    '{"port": 9100, "push-every": "30s", "allowed-origins": ["https://a.example", "https://b.example"]}',
+  ],
+  ["c.yaml", "port: 9100\npush-every: 30s\nallowed-origins:\n  - https://a.example\n  - https://b.example\n"],
+])("%s says the same in its own way", (name, content) => {
+  expect(readConfigFile(file(name, content))).toEqual({
+    port: "9100",
+    "push-every": "30s",
+    "allowed-origins": "https://a.example,https://b.example",
+  });
+});
+
+test.each(["off", "false"])("push-every: %s in YAML switches the push off", (value) => {
+  const source = readConfigFile(file("off.yaml", `push-every: ${value}\n`));
+  expect(readConfig({}, {}, source).pushEvery).toBeUndefined();
+});
+
+test.each([
+  ["missing.toml", undefined, "ENOENT"],
+  ["c.ini", "port=1", ".toml, .json or .yaml"],
+  ["bad.toml", "port = = 1", "not valid"],
+  ["bad.json", "{", "not valid"],
+  ["list.json", "[1]", "table of options"],
+  ["typo.toml", "prot = 1", '"prot"'],
+  ["proto.json", '{"__proto__": {"port": 1}, "constructor": "x"}', "unknown key"],
+  ["nested.json", '{"port": {"a": 1}}', "port has to be"],
+])("%s is refused in one line that says why", (name, content, reason) => {
+  const path = content === undefined ? join(folder, name) : file(name, content);
+  const message = failure(() => readConfigFile(path));
+  expect(message).toContain(reason);
+  expect(message).not.toContain("\n");
+});
+
+test("every option is documented", () => {
+  for (const name of Object.keys(options) as OptionName[]) {
+    expect(options[name].about.length).toBeGreaterThan(10);
+  }
+});
