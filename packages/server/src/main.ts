@@ -12,6 +12,10 @@ const io: Io = {
   err: (line) => process.stderr.write(`${line}\n`),
 };
 
+// Whoever read the output may go (`carillon serve | head`); the server stays.
+process.stdout.on("error", () => {});
+process.stderr.on("error", () => {});
+
 process.exit(await run(process.argv.slice(2)));
 
 async function run([name = "help", ...args]: readonly string[]): Promise<number> {

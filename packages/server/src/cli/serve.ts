@@ -1,6 +1,6 @@
 /** `carillon serve`: the server, from its flags to its exit code. */
 
-import { type OptionName, options, readConfig, type Source, variableOf } from "../config.ts";
+import { type Config, type OptionName, options, readConfig, type Source, variableOf } from "../config.ts";
 import { readConfigFile } from "../config-file.ts";
 import { startServer } from "../server.ts";
 import type { Command } from "./command.ts";
@@ -16,12 +16,18 @@ export const serve: Command = {
     const config = readConfig(flags as Source, io.env, file);
     const stopSignal = nextStopSignal();
     const server = await startServer(config);
-    io.out(`Carillon is listening on http://localhost:${server.port}/`);
+    io.out(announcement(config.log, server.port));
     server.log.debug(`${await stopSignal} received, stopping`);
     await server.stop();
     return 0;
   },
 };
+
+/** Printed whatever the log level is: with port 0 it is the only place that says where the server is. */
+function announcement(format: Config["log"], port: number): string {
+  const message = `Carillon is listening on http://localhost:${port}/`;
+  return format === "json" ? JSON.stringify({ level: "info", message, port }) : message;
+}
 
 /** Repeats of a signal are one: a terminal's Ctrl-C comes from the terminal and from the launcher. */
 function nextStopSignal(): Promise<string> {
