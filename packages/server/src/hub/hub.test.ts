@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
+import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import fc from "fast-check";
 import { createLog } from "../lib/log.ts";
-import { VirtualClock } from "../lib/testing/virtual-clock.ts";
 import { timestampFormat } from "../lib/timestamp.ts";
 import { Hub } from "./hub.ts";
 import { FakeFanOut, FakeOutbound } from "./testing/fake-outbound.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import { systemClock } from "./clock.ts";
-import { VirtualClock } from "./testing/virtual-clock.ts";
 
 test("timers fire in order of their due time, each at its own time", () => {
   const clock = new VirtualClock();

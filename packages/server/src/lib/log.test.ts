@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import { createLog, type LogOptions } from "./log.ts";
-import { VirtualClock } from "./testing/virtual-clock.ts";
 import { timestampFormat } from "./timestamp.ts";
 
 function logWith(options: Partial<LogOptions>) {

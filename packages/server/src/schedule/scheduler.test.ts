@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
+import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import fc from "fast-check";
 import type { Clock } from "../lib/clock.ts";
 import { silentLog } from "../lib/log.ts";
-import { VirtualClock } from "../lib/testing/virtual-clock.ts";
 import { timestampFormat } from "../lib/timestamp.ts";
 import { startSchedule } from "./scheduler.ts";
 

@@ -1,5 +1,3 @@
-import type { CancelTimer, Clock } from "../clock.ts";
-
 interface Timer {
   readonly dueMs: number;
   readonly order: number;
@@ -8,9 +6,9 @@ interface Timer {
 
 /**
  * A clock that stands still until it is told to move. `advance` fires what falls due on the way, in order,
- * each at its own time.
+ * each at its own time. It stands here so that a simulation runs clients and server on one clock.
  */
-export class VirtualClock implements Clock {
+export class VirtualClock {
   #wallOffsetMs: number;
   #nowMs = 0;
   #timers: Timer[] = [];
@@ -28,7 +26,7 @@ export class VirtualClock implements Clock {
     return this.#nowMs;
   }
 
-  setTimer(delayMs: number, fire: () => void): CancelTimer {
+  setTimer(delayMs: number, fire: () => void): () => void {
     const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#created++, fire };
     this.#timers.push(timer);
     return () => {
