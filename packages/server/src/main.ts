@@ -1,20 +1,24 @@
 /** The `carillon` command line: finds the command, runs it, and turns what it throws into one line and a code. */
 import manifest from "../package.json" with { type: "json" };
 import type { Command, Io } from "./cli/command.ts";
+import { terminalKeyboard } from "./cli/keyboard.ts";
+import { listen } from "./cli/listen.ts";
 import { serve } from "./cli/serve.ts";
 import { ConfigError } from "./config.ts";
 
-const commands: readonly Command[] = [serve];
+const commands: readonly Command[] = [serve, listen];
+
+// Whoever read the output may go (`carillon serve | head`). That is no error: a server stays, a listener ends.
+process.stderr.on("error", () => {});
+const outputClosed = new Promise<void>((resolve) => process.stdout.on("error", () => resolve()));
 
 const io: Io = {
   env: process.env,
+  outputClosed,
+  ...(process.stdin.isTTY && { keyboard: terminalKeyboard(process.stdin) }),
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
 };
-
-// Whoever read the output may go (`carillon serve | head`); the server stays.
-process.stdout.on("error", () => {});
-process.stderr.on("error", () => {});
 
 process.exit(await run(process.argv.slice(2)));
 

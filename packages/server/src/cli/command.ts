@@ -7,6 +7,15 @@ export interface Io {
   readonly out: (line: string) => void;
   /** Writes one line to standard error. */
   readonly err: (line: string) => void;
+  /** Resolves when nobody reads standard output any more (`carillon listen | head`). */
+  readonly outputClosed: Promise<void>;
+  /** Keys typed by a person; without it, standard input is no terminal. */
+  readonly keyboard?: Keyboard;
+}
+
+export interface Keyboard {
+  /** Calls `press` for each key, not waiting for Enter. Returns a function that gives the terminal back. */
+  readonly listen: (press: (key: string) => void) => () => void;
 }
 
 export interface Command {

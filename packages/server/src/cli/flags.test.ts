@@ -9,6 +9,11 @@ test("both spellings are read", () => {
   });
 });
 
+test("a switch takes no value", () => {
+  expect(readFlags(["--json"], ["port"], ["json"])).toEqual({ json: "on" });
+  expect(() => readFlags(["--json=1"], ["port"], ["json"])).toThrow(ConfigError);
+});
+
 test.each([
   [["--prot", "1"], "--prot"],
   [["--port"], "--port"],

@@ -5,6 +5,7 @@ import { readConfigFile } from "../config-file.ts";
 import { startServer } from "../server.ts";
 import type { Command } from "./command.ts";
 import { readFlags } from "./flags.ts";
+import { nextStopSignal } from "./signals.ts";
 
 export const serve: Command = {
   name: "serve",
@@ -27,13 +28,6 @@ export const serve: Command = {
 function announcement(format: Config["log"], port: number): string {
   const message = `Carillon is listening on http://localhost:${port}/`;
   return format === "json" ? JSON.stringify({ level: "info", message, port }) : message;
-}
-
-/** Repeats of a signal are one: a terminal's Ctrl-C comes from the terminal and from the launcher. */
-function nextStopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve(signal));
-  });
 }
 
 function usage(): string {

@@ -7,6 +7,7 @@
  * `debug` only, since people and scripts read these lines as they are. JSON always carries them.
  */
 import type { Clock } from "./clock.ts";
+import { printable } from "./printable.ts";
 import type { FormatTimestamp } from "./timestamp.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -58,11 +59,5 @@ function jsonLine({ clock }: LogOptions, level: LogLevel, message: string, field
 function prettyLine(options: LogOptions, level: LogLevel, message: string, fields?: LogFields): string {
   const mark = level === "info" ? "" : `${level.toUpperCase()} `;
   const detail = options.level === "debug" && fields !== undefined ? ` ${JSON.stringify(fields)}` : "";
-  return `[${options.timestamp(options.clock.wallMs())}] ${mark}${oneLine(message)}${detail}`;
-}
-
-/** What a client sent may stand in a message: it must not forge a second line or drive a terminal. */
-function oneLine(message: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return message.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\ufffd");
+  return `[${options.timestamp(options.clock.wallMs())}] ${mark}${printable(message)}${detail}`;
 }
