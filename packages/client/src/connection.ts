@@ -11,7 +11,7 @@
  *
  * It knows frames and nothing of what is in them.
  */
-import { mayReconnect } from "@carillon/protocol/codes";
+import { ABNORMAL_CLOSURE, mayReconnect } from "@carillon/protocol/codes";
 import { backoffMs } from "./backoff.ts";
 import type { CancelTimer, Platform, Socket } from "./platform.ts";
 
@@ -45,8 +45,6 @@ export interface ConnectionOptions {
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection that lasted this long was good: the next loss starts with short waits again. */
 const STABLE_AFTER_MS = 10_000;
-/** What RFC 6455 section 7.1.5 reports for a connection that ended without a close frame. */
-const ABNORMAL = 1006;
 
 const NO_TIMER: CancelTimer = () => {};
 
@@ -89,7 +87,7 @@ export class Connection {
 
   /** Gives the present connection up for dead and makes a new one; for a heartbeat that got no answer. */
   abandon(reason: string): void {
-    if (this.#state.status === "open") this.#lost(ABNORMAL, reason);
+    if (this.#state.status === "open") this.#lost(ABNORMAL_CLOSURE, reason);
   }
 
   #connect(): void {
@@ -99,7 +97,7 @@ export class Connection {
       socket = platform.openSocket(typeof url === "string" ? url : url(), protocols);
     } catch (error) {
       // A malformed address is refused by the constructor; no attempt will change that.
-      this.#end({ status: "closed", code: ABNORMAL, reason: messageOf(error) });
+      this.#end({ status: "closed", code: ABNORMAL_CLOSURE, reason: messageOf(error) });
       return;
     }
     this.#socket = socket;
@@ -112,7 +110,7 @@ export class Connection {
     socket.addEventListener("close", ({ code, reason }) => current(() => this.#closed(code, reason)));
     // A close event follows; without a listener the ws package would throw.
     socket.addEventListener("error", () => {});
-    this.#timer(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL, "no answer to the handshake"));
+    this.#timer(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL_CLOSURE, "no answer to the handshake"));
     this.#enter({ status: "connecting" });
   }
 

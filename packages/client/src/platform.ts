@@ -25,6 +25,8 @@ export interface Socket {
 export type SocketConstructor = new (url: string, protocols: string[]) => Socket;
 
 export interface Platform {
+  /** Milliseconds since 1970, as the machine's wall clock has it. Jumps when the clock is set. */
+  wallMs(): number;
   /** Milliseconds since some fixed moment. Never goes back. */
   monotonicMs(): number;
   /** Runs `fire` once, `delayMs` from now; at most 2³¹ − 1 ms, which is 24 days. */
@@ -61,6 +63,7 @@ export function systemPlatform(socketClass?: SocketConstructor): Platform {
   if (SocketClass === undefined)
     throw new TypeError("no WebSocket here: pass a constructor, such as that of ws");
   return {
+    wallMs: () => Date.now(),
     monotonicMs: () => performance.now(),
     setTimer(delayMs, fire) {
       const timer = setTimeout(fire, delayMs);

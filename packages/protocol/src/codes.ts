@@ -23,6 +23,12 @@ export const CloseCode = {
 
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
+/**
+ * What an application is told when a connection ended, or never came to be, without a close frame. Never on the
+ * wire (RFC 6455 section 7.4.1).
+ */
+export const ABNORMAL_CLOSURE = 1006;
+
 const FIRST_FINAL = 4500;
 const LAST_FINAL = 4999;
 

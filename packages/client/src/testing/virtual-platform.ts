@@ -58,6 +58,9 @@ export class VirtualPlatform implements Platform {
   dice = 0.5;
   readonly #wakeListeners = new Set<() => void>();
 
+  wallMs(): number {
+    return this.clock.wallMs();
+  }
   monotonicMs(): number {
     return this.clock.monotonicMs();
   }

@@ -1,5 +1,6 @@
 /** What `carillon listen` writes: pushes to standard output, what happens to the connection to standard error. */
 import type { ConnectionState } from "@carillon/client/connection";
+import { ABNORMAL_CLOSURE } from "@carillon/protocol/codes";
 import type { Clock } from "../lib/clock.ts";
 import { printable } from "../lib/printable.ts";
 import type { FormatTimestamp } from "../lib/timestamp.ts";
@@ -45,9 +46,6 @@ export function jsonOutput(io: Pick<Io, "out" | "err">, clock: Clock): ListenOut
   };
 }
 
-/** RFC 6455 section 7.4.1: the connection ended, or never came to be, without a word. */
-const NO_CLOSE_FRAME = 1006;
-
 /** One line for people on what the connection is doing. */
 export function describeState(state: ConnectionState, url: string): string {
   switch (state.status) {
@@ -64,5 +62,5 @@ export function describeState(state: ConnectionState, url: string): string {
 
 function cause({ code, reason }: { readonly code?: number; readonly reason?: string }): string {
   if (reason) return `${code}: ${reason}`;
-  return code === NO_CLOSE_FRAME ? "unreachable or cut off" : `${code}`;
+  return code === ABNORMAL_CLOSURE ? "unreachable or cut off" : `${code}`;
 }

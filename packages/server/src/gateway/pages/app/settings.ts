@@ -1,0 +1,52 @@
+/** What the page remembers between two visits. A browser that keeps nothing (private mode) is no error. */
+import { LANGUAGES, type Language, pickLanguage } from "./texts.ts";
+
+export interface Settings {
+  language: Language;
+  /** Whether the person wants to be connected. */
+  connect: boolean;
+  push: boolean;
+  /** Seconds between heartbeats; 0 is off. */
+  heartbeatSeconds: number;
+  /** Whether the seconds were typed, not picked. */
+  customHeartbeat: boolean;
+}
+
+const KEY = "carillon.app";
+/** Home routers and mobile networks forget an idle connection after five minutes and up. */
+const DEFAULT_HEARTBEAT_SECONDS = 240;
+
+export const MAX_HEARTBEAT_SECONDS = 86_400;
+
+export function loadSettings(): Settings {
+  const kept = read();
+  return {
+    language: LANGUAGES.find((each) => each === kept.language) ?? pickLanguage(navigator.languages),
+    connect: kept.connect !== false,
+    push: kept.push !== false,
+    heartbeatSeconds: isHeartbeat(kept.heartbeatSeconds) ? kept.heartbeatSeconds : DEFAULT_HEARTBEAT_SECONDS,
+    customHeartbeat: kept.customHeartbeat === true,
+  };
+}
+
+export function saveSettings(settings: Settings): void {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(settings));
+  } catch {
+    // Storage is full or forbidden; the settings hold until the page is left.
+  }
+}
+
+/** Whether `value` is a number of seconds a heartbeat may have; 0 is off. */
+export function isHeartbeat(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_HEARTBEAT_SECONDS;
+}
+
+function read(): Partial<Record<keyof Settings, unknown>> {
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    return typeof kept === "object" && kept !== null ? kept : {};
+  } catch {
+    return {};
+  }
+}
