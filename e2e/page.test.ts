@@ -1,0 +1,149 @@
+/** The app page in a real Chromium. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { launchBrowser } from "./support/browser.ts";
+import { Server } from "./support/carillon.ts";
+import { Client } from "./support/client.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+
+/** A visit of its own, whose errors (a script's, or the content-security policy's) fail the test. */
+async function visit(url: string, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({ locale: "en-US", ...options });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    // A refused connection is what some tests are about; Chromium reports each.
+    if (message.type() === "error" && !message.text().includes("WebSocket connection"))
+      errors.push(message.text());
+  });
+  await page.goto(url);
+  return { page, errors, [Symbol.asyncDispose]: () => context.close() };
+}
+
+const inState = (page: Page, state: string) =>
+  page.locator(`[data-testid=state][data-state=${state}]`).waitFor();
+const messageCount = (page: Page) => page.locator("[data-testid=messages] li").count();
+const moreThan = (page: Page, count: number) =>
+  page.locator("[data-testid=messages] li").nth(count).waitFor({ state: "attached" });
+
+test("switched off nothing arrives for three intervals, switched on it resumes, and the switch is remembered", async () => {
+  await using server = await Server.start(["--push-every", "1s"]);
+  await using witness = await Client.connect("ws", server.wsUrl);
+  await using visited = await visit(server.httpUrl);
+  const { page, errors } = visited;
+  await moreThan(page, 0);
+
+  await page.getByTestId("push-switch").click();
+  await server.out.line(/unsubscribe: 关闭推送/);
+  const whenOff = await messageCount(page);
+  await witness.next(4);
+  expect(await messageCount(page)).toBe(whenOff);
+
+  await page.reload();
+  await server.out.count(/unsubscribe: 关闭推送/, 2);
+  expect(await page.getByTestId("push-switch").getAttribute("aria-checked")).toBe("false");
+  await witness.next(2);
+  expect(await messageCount(page)).toBe(0);
+
+  await page.getByTestId("push-switch").click();
+  await moreThan(page, 1);
+  expect(errors).toEqual([]);
+});
+
+test("the server is killed and comes back: so does the page, with its switch where it was", async () => {
+  const first = await Server.start(["--push-every", "1s"]);
+  await using visited = await visit(first.httpUrl);
+  const { page, errors } = visited;
+  await moreThan(page, 0);
+  await page.getByTestId("push-switch").click();
+  await first.out.line(/unsubscribe/);
+
+  process.kill(await first.serverPid(), "SIGKILL");
+  await first.exited;
+  await inState(page, "waiting");
+  await using second = await Server.start(["--push-every", "1s", "--port", String(first.port)]);
+  await inState(page, "open");
+  await second.out.line(/unsubscribe: 关闭推送/);
+
+  const before = await messageCount(page);
+  await page.getByTestId("push-switch").click();
+  await moreThan(page, before);
+  expect(errors).toEqual([]);
+});
+
+test("disconnect stays disconnected, also after a reload; connect connects", async () => {
+  await using server = await Server.start(["--push-every", "off"]);
+  await using visited = await visit(server.httpUrl);
+  const { page } = visited;
+  await inState(page, "open");
+  await page.getByTestId("connect").click();
+  await inState(page, "closed");
+  await server.out.line(/Client disconnected\. Total connections: 0/);
+  await page.reload();
+  await inState(page, "closed");
+  await page.getByTestId("connect").click();
+  await inState(page, "open");
+});
+
+test("heartbeats: by hand, at the interval the person sets, and shown with their round trip", async () => {
+  await using server = await Server.start(["--push-every", "off"]);
+  await using visited = await visit(server.httpUrl);
+  const { page, errors } = visited;
+  await inState(page, "open");
+  const beats = page.locator("[data-testid=log] li", { hasText: "Heartbeat answered in" });
+  await page.getByTestId("heartbeat-now").click();
+  await beats.first().waitFor();
+  expect(await page.getByTestId("round-trip").textContent()).toMatch(/^Last one answered in [\d.]+ ms$/);
+
+  await page.getByTestId("heartbeat-interval").selectOption("custom");
+  await page.getByTestId("heartbeat-custom").fill("1");
+  await page.getByTestId("heartbeat-custom").press("Enter");
+  await beats.nth(2).waitFor();
+  await page.reload();
+  expect(await page.getByTestId("heartbeat-custom").inputValue()).toBe("1");
+  await beats.nth(1).waitFor();
+  expect(errors).toEqual([]);
+});
+
+test("a text is sent and its answer logged, as text and never as markup; the log can be cleared", async () => {
+  await using server = await Server.start([
+    "--push-every",
+    "1s",
+    "--push-text",
+    "<img src=x onerror=alert(1)>",
+  ]);
+  await using visited = await visit(server.httpUrl);
+  const { page, errors } = visited;
+  await inState(page, "open");
+  await page.getByTestId("message-input").fill("<b>hi</b>");
+  await page.getByTestId("send").click();
+  await page.locator("[data-testid=log] li", { hasText: "Server received: <b>hi</b>" }).waitFor();
+  await moreThan(page, 0);
+  expect(await page.locator("main b, main img").count()).toBe(0);
+  await page.getByTestId("clear-log").click();
+  expect(await page.locator("[data-testid=log] li").count()).toBe(0);
+  expect(errors).toEqual([]);
+});
+
+test.each([
+  [390, 844],
+  [1280, 800],
+])("at %d × %d nothing is cut off sideways, in both languages", async (width, height) => {
+  await using server = await Server.start(["--push-every", "1s"]);
+  await using visited = await visit(server.httpUrl, { viewport: { width, height }, locale: "zh-CN" });
+  const { page } = visited;
+  await moreThan(page, 0);
+  expect(await page.locator("html").getAttribute("lang")).toBe("zh-CN");
+  expect(await page.getByTestId("state").textContent()).toContain("已连接");
+  const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(await overflow()).toBe(0);
+  await page.getByTestId("language").click();
+  expect(await page.getByTestId("state").textContent()).toContain("Connected");
+  expect(await overflow()).toBe(0);
+});
