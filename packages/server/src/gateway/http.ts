@@ -46,6 +46,8 @@ export function startGateway(options: GatewayOptions): Gateway {
     hostname: options.host,
     port: options.port,
     development: false,
+    // Out of development Bun shares a port silently unless told not to: two servers, each with half of the clients.
+    reusePort: false,
     idleTimeout: REQUEST_TIMEOUT_S,
     maxRequestBodySize: MAX_BODY_BYTES,
     fetch: (request, self) => route(request, self, options),
