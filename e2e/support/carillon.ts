@@ -25,8 +25,8 @@ export class Carillon implements AsyncDisposable {
       stderr: "pipe",
       env: { ...process.env, TZ: "UTC", ...env },
     });
-    this.out = Lines.of(this.process.stdout);
-    this.err = Lines.of(this.process.stderr);
+    this.out = new Lines(this.process.stdout);
+    this.err = new Lines(this.process.stderr);
   }
 
   kill(signal: NodeJS.Signals = "SIGTERM"): void {

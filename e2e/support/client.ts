@@ -30,7 +30,7 @@ export class Client implements AsyncDisposable {
 
   private constructor(kind: ClientKind, url: string) {
     this.#process = Bun.spawn([...programs[kind], url], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
-    this.#lines = Lines.of(this.#process.stdout);
+    this.#lines = new Lines(this.#process.stdout);
   }
 
   /** Connects to `url` and waits until the connection is open. */
@@ -48,6 +48,11 @@ export class Client implements AsyncDisposable {
     return this.events.flatMap(({ event, data }) =>
       event === "message" && data !== undefined ? [data] : [],
     );
+  }
+
+  /** The messages that are no answers. */
+  get pushes(): readonly string[] {
+    return this.messages.filter((text) => !text.startsWith("Server received: "));
   }
 
   send(text: string): void {
@@ -71,11 +76,11 @@ export class Client implements AsyncDisposable {
   async received(text: string): Promise<void> {
     await this.#lines.until(() => this.messages.includes(text));
   }
-  /** Resolves once this many more messages than now have arrived, to them. */
+  /** Resolves once this many more pushes than now have arrived, to them. */
   async next(count: number): Promise<readonly string[]> {
-    const before = this.messages.length;
-    await this.#lines.until(() => this.messages.length >= before + count);
-    return this.messages.slice(before, before + count);
+    const before = this.pushes.length;
+    await this.#lines.until(() => this.pushes.length >= before + count);
+    return this.pushes.slice(before, before + count);
   }
   /** Resolves to how the connection ended. */
   closed(): Promise<Event> {

@@ -2,14 +2,14 @@
 
 export class Lines {
   readonly all: string[] = [];
+  /** Resolves when there will be no more. */
+  readonly ended: Promise<void>;
   #waiters: (() => void)[] = [];
   #ended = false;
 
   /** Reads `stream` to its end. */
-  static of(stream: ReadableStream<Uint8Array>): Lines {
-    const lines = new Lines();
-    void lines.#read(stream);
-    return lines;
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.ended = this.#read(stream);
   }
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
