@@ -1,0 +1,163 @@
+/**
+ * The engine: where publications are kept, and how they reach every node. This page is the contract; `memory.ts` and
+ * `sqlite/` keep it, and `conformance.ts` checks each of them against it.
+ *
+ * **Append and announce.** `publish` takes a list. All items of a list that name one channel are committed together and
+ * in order; concurrent calls may share a commit. A publication is announced (`onPublication`) after its commit and
+ * before its call resolves, to every node's listener, in the order of its channel's offsets. A commit's publications are
+ * announced in one call, so that what was committed together is delivered in one tick. If `publish` rejects, nothing of
+ * its list is kept and nothing is announced.
+ *
+ * **Offsets.** Per channel, from 1, without holes when written. `prev` is the offset before it in the same lane of the
+ * channel, 0 if there was none; it counts what has been dropped since. An item with `stored: false` gets neither, is not
+ * kept, and is announced all the same.
+ *
+ * **Idempotency.** A key counts per channel for `IDEMPOTENCY_MS` from its first use and is committed together with its
+ * publication. A repeat, also one in the same list, resolves to the first result with `duplicate: true`; it is neither
+ * kept nor announced. That holds for `stored: false` too.
+ *
+ * **Collapse.** A publication with a `collapseKey` supersedes the earlier one of its channel with the same key. `read`
+ * skips what is superseded or expired (`expiresAtMs` at or before `nowMs`); an engine may remove it at any time.
+ *
+ * **Retention** drops the oldest publications of a channel by age, count and bytes, in the background and in slices, so
+ * that no publish waits for it. What it dropped is remembered per lane (`read` reports it as `gap`); what expired or was
+ * superseded is no gap.
+ *
+ * **Epoch.** A random name of the log, made when the log is made: a new file, a new process of the memory engine.
+ *
+ * **Memory.** A channel that nobody publishes to costs none: caches are bounded.
+ *
+ * **Failure.** When the medium fails, calls reject with an `EngineError` and the engine keeps trying with each new call:
+ * a full disk that has room again works again. An engine never crashes the process.
+ */
+import type { Lane, Offsets, Position } from "@carillon/protocol/position";
+
+/** How long an idempotency key counts. */
+export const IDEMPOTENCY_MS = 24 * 3_600_000;
+
+/** A publication on its way in. Everything in it has been validated. */
+export interface NewPublication {
+  readonly id: string;
+  readonly channel: string;
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly lane: Lane;
+  /** JSON. */
+  readonly data: string;
+  /** The rest of what receivers are told (`ttl`, `urgency`, `tags`, …), as a JSON object; "" for nothing. Opaque here. */
+  readonly meta: string;
+  /** False for `ttl` 0. */
+  readonly stored: boolean;
+  readonly expiresAtMs?: number;
+  readonly collapseKey?: string;
+  readonly idempotencyKey?: string;
+}
+
+/** A publication that has been accepted. `offset` and `prev` are 0 where it was not stored. */
+export interface Accepted {
+  readonly id: string;
+  readonly channel: string;
+  readonly timeMs: number;
+  readonly lane: Lane;
+  readonly data: string;
+  readonly meta: string;
+  readonly offset: number;
+  readonly prev: number;
+  readonly expiresAtMs?: number;
+}
+
+export interface PublishResult {
+  readonly id: string;
+  readonly epoch: string;
+  /** 0 if it was not stored. */
+  readonly offset: number;
+  readonly timeMs: number;
+  readonly duplicate: boolean;
+}
+
+/** How far a channel's log goes. A channel that was never published to is at 0. */
+export interface Top {
+  readonly epoch: string;
+  /** The last offset of each lane. */
+  readonly lanes: Offsets;
+  /** The last offset of all: the greatest of `lanes`. */
+  readonly offset: number;
+}
+
+export interface ReadRequest {
+  /** Per lane, what the reader has. */
+  readonly after: Offsets;
+  /** Nothing beyond this offset. */
+  readonly upTo: number;
+  /** At most this many publications… */
+  readonly limit: number;
+  /** …and about this many bytes of data and meta; at least one publication, if there is any, whatever its size. */
+  readonly maxBytes: number;
+  readonly nowMs: number;
+}
+
+export interface ReadPage {
+  readonly epoch: string;
+  /** By offset. Of each lane only what lies beyond its `after`. */
+  readonly publications: readonly Accepted[];
+  /** Everything up to here was looked at, in all lanes: at most `upTo`, and `upTo` exactly when nothing more is there. */
+  readonly to: number;
+  /** Set when retention has dropped something beyond `after`: the first and last offset that may be missing. */
+  readonly gap?: { readonly from: number; readonly to: number };
+}
+
+/** What is kept of a channel, for operators. */
+export interface ChannelInfo {
+  readonly channel: string;
+  readonly epoch: string;
+  readonly offset: number;
+  /** Publications kept now, and the bytes of their data and meta. */
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export interface DevicePosition {
+  readonly device: string;
+  readonly channel: string;
+  readonly position: Position;
+}
+
+/** How long a channel's publications are kept. Absent means without bound. */
+export interface Retention {
+  readonly maxAgeMs?: number;
+  readonly maxCount?: number;
+  readonly maxBytes?: number;
+}
+
+/** Retention by channel name. */
+export type RetentionOf = (channel: string) => Retention;
+
+export interface Engine {
+  /** @throws {EngineError} by rejection; then nothing of `items` was published. */
+  publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]>;
+  /** One listener; set once, before the first publish. It must not throw. */
+  onPublication(listener: (commit: readonly Accepted[]) => void): void;
+  top(channel: string): Promise<Top>;
+  read(channel: string, request: ReadRequest): Promise<ReadPage>;
+  /** Channels that have ever been published to, by name, after `after`; at most `limit`. */
+  channels(after: string, limit: number): Promise<readonly ChannelInfo[]>;
+  /** Where a device stands, per channel. */
+  positionsOf(device: string): Promise<ReadonlyMap<string, Position>>;
+  /** Notes positions. One of the same epoch only moves on, lane by lane; one of a new epoch replaces the old. */
+  savePositions(positions: readonly DevicePosition[]): Promise<void>;
+  /** A round trip through everything a publish needs: writes something small, durably. */
+  probe(): Promise<void>;
+  /** Finishes what was accepted and lets go of the medium. Later calls reject. */
+  close(): Promise<void>;
+}
+
+/** The engine cannot do what was asked, now. Its message is one line for operators. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+  /** Stable. `unavailable`: disk full, read-only, corrupt, unreachable; `closed`: `close` was called. */
+  readonly code: "unavailable" | "closed";
+  constructor(code: "unavailable" | "closed", message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
