@@ -45,5 +45,8 @@ export function pinSelf(core: number): void {
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => killAll().then(() => process.exit(130)));
+  process.on(signal, () => {
+    for (const child of running) child.kill("SIGKILL");
+    process.exit(130);
+  });
 }
