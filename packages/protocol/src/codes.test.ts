@@ -5,12 +5,15 @@ import { CloseCode, mayReconnect } from "./codes.ts";
 test("the codes are the documented ones", () => {
   expect(CloseCode).toEqual({
     normal: 1000,
+    goingAway: 1001,
     unsupportedData: 1003,
     invalidPayload: 1007,
     policyViolation: 1008,
     messageTooBig: 1009,
     serviceRestart: 1012,
     idleTimeout: 4000,
+    connectTimeout: 4001,
+    unauthorized: 4500,
   });
 });
 

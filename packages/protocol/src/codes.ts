@@ -7,6 +7,8 @@
 export const CloseCode = {
   /** The client or the server is done; nothing went wrong. */
   normal: 1000,
+  /** The client's page or app goes away. */
+  goingAway: 1001,
   /** A binary frame on a connection that speaks text. */
   unsupportedData: 1003,
   /** A text frame that is not UTF-8. */
@@ -19,6 +21,10 @@ export const CloseCode = {
   serviceRestart: 1012,
   /** Silent for too long: no frame and no pong. */
   idleTimeout: 4000,
+  /** No `connect` command came in time. */
+  connectTimeout: 4001,
+  /** The token is not valid, or not any more. */
+  unauthorized: 4500,
 } as const;
 
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
