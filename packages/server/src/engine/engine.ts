@@ -137,6 +137,7 @@ export interface Engine {
   publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]>;
   /** One listener; set once, before the first publish. It must not throw. */
   onPublication(listener: (commit: readonly Accepted[]) => void): void;
+  /** Resolves once everything up to the top it reports has been announced here: what is announced later lies beyond it. */
   top(channel: string): Promise<Top>;
   read(channel: string, request: ReadRequest): Promise<ReadPage>;
   /** Channels that have ever been published to, by name, after `after`; at most `limit`. */

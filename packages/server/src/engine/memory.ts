@@ -1,0 +1,198 @@
+/**
+ * The memory engine: nothing outlives the process. For tests, for trying things out, and for servers whose clients
+ * need no more history than a restart may cost.
+ *
+ *     const engine = openMemoryEngine({ clock: systemClock, retentionOf: () => ({ maxCount: 1_000 }) });
+ */
+import { furthest, type Position, START } from "@carillon/protocol/position";
+import type { CancelTimer, Clock } from "../lib/clock.ts";
+import { randomName } from "../lib/ids.ts";
+import {
+  type Accepted,
+  type ChannelInfo,
+  type DevicePosition,
+  type Engine,
+  EngineError,
+  IDEMPOTENCY_MS,
+  type NewPublication,
+  type PublishResult,
+  type ReadPage,
+  type ReadRequest,
+  type RetentionOf,
+  type Top,
+} from "./engine.ts";
+import { accepted, MemoryLog } from "./memory-log.ts";
+
+export interface MemoryEngineOptions {
+  readonly clock: Clock;
+  readonly retentionOf: RetentionOf;
+}
+
+export function openMemoryEngine(options: MemoryEngineOptions): Engine {
+  return new MemoryEngine(options);
+}
+
+/** How often expired publications, old ones and old idempotency keys are looked for… */
+const SWEEP_MS = 1_000;
+/** …and in how many channels at a time: a thousand take well under a millisecond. */
+const SWEEP_CHANNELS = 1_000;
+
+interface Call {
+  readonly items: readonly NewPublication[];
+  readonly resolve: (results: readonly PublishResult[]) => void;
+}
+
+class MemoryEngine implements Engine {
+  readonly #epoch = randomName();
+  readonly #clock: Clock;
+  readonly #retentionOf: RetentionOf;
+  readonly #logs = new Map<string, MemoryLog>();
+  /** By channel and key, the oldest first. */
+  readonly #firstResults = new Map<string, PublishResult>();
+  readonly #positions = new Map<string, Map<string, Position>>();
+  #listener: (commit: readonly Accepted[]) => void = () => {};
+  #waiting: Call[] = [];
+  #sweeping: Iterator<MemoryLog> | undefined;
+  #cancelSweep: CancelTimer;
+  #closed = false;
+
+  constructor({ clock, retentionOf }: MemoryEngineOptions) {
+    this.#clock = clock;
+    this.#retentionOf = retentionOf;
+    this.#cancelSweep = clock.setTimer(SWEEP_MS, () => this.#sweep());
+  }
+
+  async publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
+    this.#assertOpen();
+    const { promise, resolve } = Promise.withResolvers<readonly PublishResult[]>();
+    if (this.#waiting.length === 0) queueMicrotask(() => this.#commit());
+    this.#waiting.push({ items, resolve });
+    return promise;
+  }
+
+  onPublication(listener: (commit: readonly Accepted[]) => void): void {
+    this.#listener = listener;
+  }
+
+  async top(channel: string): Promise<Top> {
+    this.#assertOpen();
+    const lanes = this.#logs.get(channel)?.lanes ?? START;
+    return { epoch: this.#epoch, lanes, offset: Math.max(...lanes) };
+  }
+
+  async read(channel: string, request: ReadRequest): Promise<ReadPage> {
+    this.#assertOpen();
+    const page = this.#logs.get(channel)?.read(request) ?? { publications: [], to: request.upTo };
+    return { epoch: this.#epoch, ...page };
+  }
+
+  async channels(after: string, limit: number): Promise<readonly ChannelInfo[]> {
+    this.#assertOpen();
+    const names = [...this.#logs.keys()].filter((name) => name > after).sort();
+    return names.slice(0, limit).flatMap((channel) => {
+      const log = this.#logs.get(channel);
+      if (log === undefined) return [];
+      const { offset, count, bytes } = log;
+      return [{ channel, epoch: this.#epoch, offset, count, bytes }];
+    });
+  }
+
+  async positionsOf(device: string): Promise<ReadonlyMap<string, Position>> {
+    this.#assertOpen();
+    return new Map(this.#positions.get(device));
+  }
+
+  async savePositions(positions: readonly DevicePosition[]): Promise<void> {
+    this.#assertOpen();
+    for (const { device, channel, position } of positions) {
+      const known = this.#positions.get(device) ?? new Map<string, Position>();
+      const old = known.get(channel);
+      const { epoch } = position;
+      const offsets = old?.epoch === epoch ? furthest(old.offsets, position.offsets) : position.offsets;
+      known.set(channel, { epoch, offsets });
+      this.#positions.set(device, known);
+    }
+  }
+
+  async probe(): Promise<void> {
+    this.#assertOpen();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelSweep();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new EngineError("closed", "the engine is closed");
+  }
+
+  /** Calls of one tick share a commit, as they do in engines with a medium. */
+  #commit(): void {
+    const calls = this.#waiting;
+    this.#waiting = [];
+    const announced: Accepted[] = [];
+    const done = calls.map(({ items, resolve }) => {
+      const results = items.map((item) => this.#publishOne(item, announced));
+      return () => resolve(results);
+    });
+    if (announced.length > 0) this.#listener(announced);
+    for (const resolve of done) resolve();
+  }
+
+  #publishOne(item: NewPublication, announced: Accepted[]): PublishResult {
+    const first = this.#firstResult(item);
+    if (first !== undefined) return { ...first, duplicate: true };
+    const publication = item.stored ? this.#append(item) : accepted(item, 0, 0);
+    announced.push(publication);
+    const { id, timeMs } = item;
+    const result = { id, epoch: this.#epoch, offset: publication.offset, timeMs, duplicate: false };
+    if (item.idempotencyKey !== undefined) this.#firstResults.set(scopedKey(item), result);
+    return result;
+  }
+
+  #append(item: NewPublication): Accepted {
+    let log = this.#logs.get(item.channel);
+    if (log === undefined) {
+      log = new MemoryLog(this.#retentionOf(item.channel));
+      this.#logs.set(item.channel, log);
+    }
+    const publication = log.append(item);
+    log.trim(this.#clock.wallMs());
+    return publication;
+  }
+
+  #firstResult(item: NewPublication): PublishResult | undefined {
+    if (item.idempotencyKey === undefined) return undefined;
+    const key = scopedKey(item);
+    const first = this.#firstResults.get(key);
+    if (first === undefined || item.timeMs - first.timeMs < IDEMPOTENCY_MS) return first;
+    // It no longer counts; deleted, so that the new use stands at the end of the order.
+    this.#firstResults.delete(key);
+    return undefined;
+  }
+
+  #sweep(): void {
+    const nowMs = this.#clock.wallMs();
+    this.#sweeping ??= this.#logs.values();
+    for (let seen = 0; seen < SWEEP_CHANNELS; seen++) {
+      const next = this.#sweeping.next();
+      if (next.done === true) {
+        this.#sweeping = undefined;
+        break;
+      }
+      next.value.removeExpired(nowMs);
+      next.value.trim(nowMs);
+    }
+    for (const [key, { timeMs }] of this.#firstResults) {
+      if (nowMs - timeMs < IDEMPOTENCY_MS) break;
+      this.#firstResults.delete(key);
+    }
+    this.#cancelSweep = this.#clock.setTimer(SWEEP_MS, () => this.#sweep());
+  }
+}
+
+/** A channel's name has no line break, so the two cannot be mixed up. */
+function scopedKey({ channel, idempotencyKey }: NewPublication): string {
+  return `${channel}\n${idempotencyKey}`;
+}

@@ -1,0 +1,103 @@
+/** The contract once more, as plainly as it can be written: everything in one list, looked through every time. */
+import type { Offsets } from "@carillon/protocol/position";
+import {
+  type Accepted,
+  IDEMPOTENCY_MS,
+  type NewPublication,
+  type PublishResult,
+  type Retention,
+} from "../engine.ts";
+import { accepted } from "../memory-log.ts";
+
+interface Kept {
+  readonly item: NewPublication;
+  readonly publication: Accepted;
+  superseded: boolean;
+}
+
+type Result = Omit<PublishResult, "epoch">;
+
+export class Model {
+  readonly #retention: Retention;
+  readonly #kept: Kept[] = [];
+  readonly #firsts: { readonly item: NewPublication; readonly result: Result }[] = [];
+  /** Per channel: up to here retention was ever free to drop. */
+  readonly #droppable = new Map<string, number>();
+
+  constructor(retention: Retention) {
+    this.#retention = retention;
+  }
+
+  publish(item: NewPublication): { readonly result: Result; readonly announced: Accepted | undefined } {
+    const first = this.#firsts.findLast(
+      (each) =>
+        item.idempotencyKey !== undefined &&
+        each.item.idempotencyKey === item.idempotencyKey &&
+        each.item.channel === item.channel &&
+        item.timeMs - each.item.timeMs < IDEMPOTENCY_MS,
+    );
+    if (first !== undefined) return { result: { ...first.result, duplicate: true }, announced: undefined };
+    const publication = item.stored ? this.#append(item) : accepted(item, 0, 0);
+    const { id, timeMs } = item;
+    const result = { id, offset: publication.offset, timeMs, duplicate: false };
+    this.#firsts.push({ item, result });
+    return { result, announced: publication };
+  }
+
+  topOf(channel: string): Offsets {
+    const top = (lane: number) =>
+      this.#of(channel).findLast(({ item }) => item.lane === lane)?.publication.offset ?? 0;
+    return [top(0), top(1), top(2)];
+  }
+
+  /** What a reader may see at all, and from which offset on it must see it, for it cannot have been dropped. */
+  visible(
+    channel: string,
+    nowMs: number,
+  ): { readonly publications: readonly Accepted[]; readonly beyond: number } {
+    this.#noteDroppable(channel, nowMs);
+    const live = this.#of(channel).filter(
+      ({ item, superseded }) => !superseded && (item.expiresAtMs ?? Number.POSITIVE_INFINITY) > nowMs,
+    );
+    return {
+      publications: live.map(({ publication }) => publication),
+      beyond: this.#droppable.get(channel) ?? 0,
+    };
+  }
+
+  #append(item: NewPublication): Accepted {
+    const { channel, collapseKey } = item;
+    const lanes = this.topOf(channel);
+    const publication = accepted(item, Math.max(...lanes) + 1, lanes[item.lane]);
+    for (const other of this.#of(channel)) {
+      if (collapseKey !== undefined && other.item.collapseKey === collapseKey) other.superseded = true;
+    }
+    this.#kept.push({ item, publication, superseded: false });
+    this.#noteDroppable(channel, item.timeMs);
+    return publication;
+  }
+
+  #of(channel: string): Kept[] {
+    return this.#kept.filter(({ item }) => item.channel === channel);
+  }
+
+  /** An engine may have removed what is expired or not; with it there, retention is free to drop the most. */
+  #noteDroppable(channel: string, nowMs: number): void {
+    const { maxAgeMs = Infinity, maxCount = Infinity, maxBytes = Infinity } = this.#retention;
+    const there = this.#of(channel).filter(({ superseded }) => !superseded);
+    let count = 0;
+    let bytes = 0;
+    for (const { item, publication } of there.reverse()) {
+      count += 1;
+      bytes += bytesOf(item);
+      if (count > maxCount || bytes > maxBytes || nowMs - item.timeMs >= maxAgeMs) {
+        this.#droppable.set(channel, Math.max(publication.offset, this.#droppable.get(channel) ?? 0));
+        return;
+      }
+    }
+  }
+}
+
+export function bytesOf({ data, meta }: Pick<NewPublication, "data" | "meta">): number {
+  return Buffer.byteLength(data) + Buffer.byteLength(meta);
+}

@@ -1,0 +1,131 @@
+/** Random lives of an engine beside the model's. A failure prints fast-check's seed and the shortest life that fails. */
+import { expect, test } from "bun:test";
+import type { Offsets } from "@carillon/protocol/position";
+import fc from "fast-check";
+import type { Accepted, NewPublication, Retention } from "../engine.ts";
+import { type OpenEngine, type Rig, readAll, request, withEngine } from "./bed.ts";
+import { Model } from "./model.ts";
+
+const CHANNELS = ["a", "b"] as const;
+
+/** `undefined` as often as not, and never a key that is there with it. */
+const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 1 });
+
+const item = fc.record({
+  channel: fc.constantFrom(...CHANNELS),
+  lane: fc.constantFrom(0, 1, 2),
+  size: fc.integer({ min: 0, max: 40 }),
+  ttlMs: sometimes(fc.constantFrom(0, 1_000, 60_000)),
+  collapseKey: sometimes(fc.constantFrom("x", "y")),
+  idempotencyKey: sometimes(fc.constantFrom("i", "j", "k")),
+});
+type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
+
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ publish: fc.array(fc.array(item, { maxLength: 4 }), { maxLength: 5 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ advanceMs: fc.constantFrom(500, 1_000, 5_000, 90_000, 50_000_000) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      read: fc.constantFrom(...CHANNELS),
+      after: fc.tuple(fc.nat(30), fc.nat(30), fc.nat(30)),
+      limit: fc.integer({ min: 1, max: 8 }),
+      maxBytes: fc.integer({ min: 1, max: 200 }),
+    }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+const retention = fc.record(
+  {
+    maxAgeMs: fc.constantFrom(2_000, 100_000),
+    maxCount: fc.integer({ min: 1, max: 10 }),
+    maxBytes: fc.integer({ min: 20, max: 300 }),
+  },
+  { requiredKeys: [] },
+);
+
+export function describeProperties(open: OpenEngine): void {
+  test("any life of an engine is the model's", async () => {
+    const life = fc.asyncProperty(retention, fc.array(step, { maxLength: 30 }), (kept, steps) =>
+      withEngine(open, kept, async (rig) => {
+        const model = new Model(kept);
+        for (const each of steps) await take(each, rig, model);
+        await checkSettled(rig, kept);
+      }),
+    );
+    await fc.assert(life, { numRuns: 60 });
+  });
+}
+
+async function take(each: Step, rig: Rig, model: Model): Promise<void> {
+  if ("advanceMs" in each) rig.clock.advance(each.advanceMs);
+  else if ("publish" in each) await publish(each.publish, rig, model);
+  else await read(each, rig, model);
+}
+
+function publicationOf(
+  { size, ttlMs, channel, lane, collapseKey, idempotencyKey }: Item,
+  rig: Rig,
+): NewPublication {
+  return rig.item({
+    ...{ channel, lane: lane as NewPublication["lane"], data: JSON.stringify("ü".repeat(size)), meta: "{}" },
+    ...{ stored: ttlMs !== 0 },
+    ...(ttlMs === undefined ? {} : { expiresAtMs: rig.clock.wallMs() + ttlMs }),
+    ...(collapseKey === undefined ? {} : { collapseKey }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  });
+}
+
+async function publish(lists: readonly (readonly Item[])[], rig: Rig, model: Model): Promise<void> {
+  const calls = lists.map((list) => list.map((each) => publicationOf(each, rig)));
+  const before = rig.commits.length;
+  const results = await Promise.all(calls.map((call) => rig.engine.publish(call)));
+  const announced = rig.commits.slice(before).flat();
+  const expected = calls.flat().map((each) => model.publish(each));
+  expect(results.flat().map(({ epoch: _, ...result }) => result)).toEqual(
+    expected.map(({ result }) => result),
+  );
+  const told = expected.flatMap((each) => (each.announced === undefined ? [] : [each.announced]));
+  for (const channel of CHANNELS) {
+    const of = (all: readonly Accepted[]) => all.filter((each) => each.channel === channel);
+    expect(of(announced)).toEqual(of(told));
+    expect((await rig.engine.top(channel)).lanes).toEqual(model.topOf(channel));
+  }
+}
+
+async function read(each: Extract<Step, { read: string }>, rig: Rig, model: Model): Promise<void> {
+  const { read: channel, limit, maxBytes } = each;
+  const top = await rig.engine.top(channel);
+  // Nobody has more of a lane than there is.
+  const after = each.after.map((offset) => Math.min(offset, top.offset)) as unknown as Offsets;
+  const first = request(rig.clock, { after, upTo: top.offset, limit, maxBytes });
+  const { publications, gaps } = await readAll(rig.engine, channel, first);
+  const { publications: visible, beyond } = model.visible(channel, rig.clock.wallMs());
+  const wanted = visible.filter(({ offset, lane }) => offset > after[lane]);
+  const got = new Set(publications.map(({ offset }) => offset));
+  expect(publications).toEqual(wanted.filter(({ offset }) => got.has(offset)));
+  const inGap = (offset: number) => gaps.some(({ from, to }) => from <= offset && offset <= to);
+  for (const { offset } of wanted.filter((one) => !got.has(one.offset))) {
+    expect(offset).toBeLessThanOrEqual(beyond);
+    expect(inGap(offset)).toBe(true);
+  }
+  for (const gap of gaps) expect(gap.to).toBeLessThanOrEqual(beyond);
+}
+
+/** In the end everything that is beyond the retention or expired is gone from the medium. */
+async function checkSettled({ engine, clock, settle }: Rig, kept: Retention): Promise<void> {
+  const { maxAgeMs = Infinity, maxCount = Infinity, maxBytes = Infinity } = kept;
+  await settle(async () => {
+    const infos = await engine.channels("", 10);
+    const pages = await Promise.all(infos.map(({ channel }) => engine.read(channel, request(clock))));
+    return infos.every(({ count, bytes }, index) => {
+      const publications = pages[index]?.publications ?? [];
+      const fresh = publications.every(({ timeMs }) => clock.wallMs() - timeMs < maxAgeMs);
+      return fresh && count === publications.length && count <= maxCount && bytes <= maxBytes;
+    });
+  });
+}
