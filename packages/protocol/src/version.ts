@@ -1,0 +1,10 @@
+/**
+ * The version of the wire. It is part of the sub-protocol's name, so both ends know it before the first frame.
+ *
+ * Within a version only what old ends ignore may be added: new fields, new pushes, new error codes, new commands. What
+ * changes the meaning of a frame or makes one that was valid invalid is a new version with a new name, spoken beside the
+ * old one. `frames.test.ts` fails when the wire changes and this page does not.
+ */
+
+/** Offered and chosen in `Sec-WebSocket-Protocol` (RFC 6455 section 1.9). */
+export const SUBPROTOCOL = "carillon.v1";
