@@ -1,5 +1,6 @@
 /** One channel of the memory engine: its publications by offset, and what has been dropped of them. */
 import type { Lane, Offsets } from "@carillon/protocol/position";
+import { accepted } from "./accepted.ts";
 import type { Accepted, NewPublication, ReadPage, ReadRequest, Retention } from "./engine.ts";
 import { gapOf } from "./gap.ts";
 
@@ -142,13 +143,6 @@ export class MemoryLog {
     }
     return low;
   }
-}
-
-/** `item` as it is announced and read. */
-export function accepted(item: NewPublication, offset: number, prev: number): Accepted {
-  const { id, channel, timeMs, lane, data, meta, expiresAtMs } = item;
-  const publication = { id, channel, timeMs, lane, data, meta, offset, prev };
-  return expiresAtMs === undefined ? publication : { ...publication, expiresAtMs };
 }
 
 function withLane(offsets: Offsets, lane: Lane, offset: number): Offsets {

@@ -7,6 +7,7 @@
 import { furthest, type Position, START } from "@carillon/protocol/position";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import { randomName } from "../lib/ids.ts";
+import { accepted } from "./accepted.ts";
 import {
   type Accepted,
   type ChannelInfo,
@@ -21,7 +22,7 @@ import {
   type RetentionOf,
   type Top,
 } from "./engine.ts";
-import { accepted, MemoryLog } from "./memory-log.ts";
+import { MemoryLog } from "./memory-log.ts";
 
 export interface MemoryEngineOptions {
   readonly clock: Clock;

@@ -1,5 +1,6 @@
 /** The contract once more, as plainly as it can be written: everything in one list, looked through every time. */
 import type { Offsets } from "@carillon/protocol/position";
+import { accepted } from "../accepted.ts";
 import {
   type Accepted,
   IDEMPOTENCY_MS,
@@ -7,7 +8,6 @@ import {
   type PublishResult,
   type Retention,
 } from "../engine.ts";
-import { accepted } from "../memory-log.ts";
 
 interface Kept {
   readonly item: NewPublication;

@@ -1,0 +1,91 @@
+/**
+ * What the main thread and the writer say to each other. Each request has one reply, in order, so none needs a number.
+ * Both are sent as JSON in one string: Bun hands a string to another thread without copying it, and a batch of 1,000
+ * publications costs 0.3 µs each to write down and 0.5 µs to read, less than a structured clone of the objects.
+ */
+import type { DevicePosition, NewPublication, Retention } from "../engine.ts";
+
+export type WriterRequest = Open | Commit | Expire | Trim | Close;
+
+export interface Open {
+  readonly kind: "open";
+  readonly file: string;
+  /** The epoch of the log if it is made now. */
+  readonly newEpoch: string;
+  /** A bound on the file, so that tests can fill a disk. */
+  readonly maxPages?: number;
+}
+
+/** One transaction. */
+export interface Commit {
+  readonly kind: "commit";
+  readonly items: readonly NewPublication[];
+  readonly positions: readonly DevicePosition[];
+  /** Channels whose tops are asked for as they stand after it. */
+  readonly tops: readonly string[];
+  /** Writes even if there is nothing to write. */
+  readonly probe: boolean;
+}
+
+/** One slice of removing what is expired, and idempotency keys that no longer count. */
+export interface Expire {
+  readonly kind: "expire";
+  readonly nowMs: number;
+}
+
+export interface ChannelRetention extends Retention {
+  readonly channel: string;
+}
+
+/** One slice of dropping what is beyond the retention of these channels. */
+export interface Trim {
+  readonly kind: "trim";
+  readonly nowMs: number;
+  readonly channels: readonly ChannelRetention[];
+}
+
+export interface Close {
+  readonly kind: "close";
+}
+
+export interface Committed {
+  /** Offset and prev of each item in turn. */
+  readonly offsets: readonly number[];
+  readonly repeats: readonly Repeat[];
+  /** The lanes of each channel of `tops` in turn. */
+  readonly tops: readonly number[];
+  /** Why nothing was kept; only `tops` holds then. */
+  readonly failure?: string;
+}
+
+/** The item at `index` had been published before. */
+export interface Repeat {
+  readonly index: number;
+  readonly id: string;
+  readonly offset: number;
+  readonly timeMs: number;
+}
+
+/** How a slice ended. */
+export interface Sliced {
+  /** How many of the channels are done; for `expire`, 1 when nothing is left to do. */
+  readonly done: number;
+}
+
+export interface Opened {
+  readonly epoch: string;
+}
+
+/** What each kind of request is answered with. */
+export interface Replies {
+  readonly open: Opened;
+  readonly commit: Committed;
+  readonly expire: Sliced;
+  readonly trim: Sliced;
+  readonly close: Record<string, never>;
+}
+
+/** A request as a whole can fail, too; then nothing of it was done. */
+export interface Failed {
+  readonly failure: string;
+}

@@ -1,0 +1,96 @@
+/** The one file: its tables, how a connection is set up, and how another Carillon's file is told apart. */
+import { Database } from "bun:sqlite";
+
+/** "CRLN" in the file's header: `file carillon.db` and we ourselves know it by that. */
+export const APPLICATION_ID = 0x43524c4e;
+
+/** Of the tables below. A file of a newer schema is refused: writing it could break what is not understood. */
+export const SCHEMA_VERSION = 1;
+
+const TABLES = `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- count, bytes: what is kept now. oldest_ms: when the oldest kept was written, or earlier.
+  CREATE TABLE channel (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    high INTEGER NOT NULL, normal INTEGER NOT NULL, low INTEGER NOT NULL,
+    dropped_high INTEGER NOT NULL, dropped_normal INTEGER NOT NULL, dropped_low INTEGER NOT NULL,
+    count INTEGER NOT NULL, bytes INTEGER NOT NULL, oldest_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE publication (
+    channel_id INTEGER NOT NULL, offset INTEGER NOT NULL, prev INTEGER NOT NULL, lane INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, meta TEXT NOT NULL, size INTEGER NOT NULL,
+    expires_at_ms INTEGER, collapse_key TEXT,
+    PRIMARY KEY (channel_id, offset)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX publication_expiry ON publication (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
+  CREATE INDEX publication_collapse ON publication (channel_id, collapse_key) WHERE collapse_key IS NOT NULL;
+
+  -- By rowid the oldest come first, so that no index on the time is needed to forget them.
+  CREATE TABLE idempotency (
+    channel_id INTEGER NOT NULL, key TEXT NOT NULL,
+    id TEXT NOT NULL, offset INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+    UNIQUE (channel_id, key)
+  ) STRICT;
+
+  CREATE TABLE device_position (
+    device TEXT NOT NULL, channel TEXT NOT NULL, epoch TEXT NOT NULL,
+    high INTEGER NOT NULL, normal INTEGER NOT NULL, low INTEGER NOT NULL,
+    PRIMARY KEY (device, channel)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * Every number kept is an offset, a count or milliseconds, all below 2^53 for ever: plain numbers hold them, at a tenth
+ * of the cost of bigints. `strict` makes a misspelt parameter an error instead of a NULL.
+ */
+const OPTIONS = { strict: true, safeIntegers: false } as const;
+
+/** The writer has no rival; it waits only for a backup tool that holds the file for a moment. */
+const WRITER_BUSY_MS = 5_000;
+
+export function connectWriter(file: string): Database {
+  const db = new Database(file, { ...OPTIONS, create: true, readwrite: true });
+  db.run(`PRAGMA busy_timeout = ${WRITER_BUSY_MS}`);
+  db.run("PRAGMA journal_mode = WAL");
+  // NORMAL would lose the last commits when the machine loses power, and those were answered.
+  db.run("PRAGMA synchronous = FULL");
+  db.run("PRAGMA cache_size = -16384");
+  // After a burst the log beside the file gives its space back.
+  db.run("PRAGMA journal_size_limit = 67108864");
+  return db;
+}
+
+/** In WAL a reader waits for nobody, save for a moment when the log is recovered; the event loop waits with it. */
+const READER_BUSY_MS = 50;
+
+export function connectReader(file: string): Database {
+  const db = new Database(file, { ...OPTIONS, readonly: true });
+  db.run(`PRAGMA busy_timeout = ${READER_BUSY_MS}`);
+  return db;
+}
+
+/** Makes the tables if the file is new. Resolves nothing about files of others: `check.ts` has looked before. */
+export function prepareSchema(db: Database, newEpoch: string): string {
+  if (numberOf(db, "PRAGMA user_version") === 0) {
+    db.transaction(() => {
+      db.run(TABLES);
+      db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
+      db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+      db.run("INSERT INTO meta VALUES ('epoch', ?)", [newEpoch]);
+    })();
+  }
+  return epochOf(db);
+}
+
+export function epochOf(db: Database): string {
+  return db.query<{ value: string }, []>("SELECT value FROM meta WHERE key = 'epoch'").get()?.value ?? "";
+}
+
+/** The one number that `sql` gives. */
+export function numberOf(db: Database, sql: string): number {
+  const [[value] = []] = db.query(sql).values();
+  return Number(value);
+}

@@ -1,0 +1,182 @@
+/**
+ * The SQLite engine: everything in one file, `DIR/carillon.db`. A Worker writes it (`writer.ts`), the main thread reads
+ * it (`reader.ts`), and what waits to be written shares transactions (`group-commit.ts`).
+ *
+ *     const engine = await openSqliteEngine({ dir: "./data", clock, log, retentionOf });
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Position } from "@carillon/protocol/position";
+import type { Clock } from "../../lib/clock.ts";
+import { randomName } from "../../lib/ids.ts";
+import type { Log } from "../../lib/log.ts";
+import {
+  type Accepted,
+  type ChannelInfo,
+  type DevicePosition,
+  type Engine,
+  EngineError,
+  type NewPublication,
+  type PublishResult,
+  type ReadPage,
+  type ReadRequest,
+  type RetentionOf,
+  type Top,
+} from "../engine.ts";
+import { checkFile } from "./check.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { lockDirectory } from "./lock.ts";
+import { problemOf } from "./problem.ts";
+import { Reader } from "./reader.ts";
+import { Sweeper } from "./sweeper.ts";
+import { WriterLink } from "./writer-link.ts";
+
+export interface SqliteEngineOptions {
+  /** The data directory; made if it is not there. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly retentionOf: RetentionOf;
+  /** For tests: a bound on the file in pages of 4 KiB, so that the disk is full at will. */
+  readonly maxPages?: number;
+  /** For tests: starts the writer's thread. */
+  readonly startWorker?: () => Worker;
+}
+
+/**
+ * Opens the engine, with a new file if there is none.
+ * @throws {EngineError} by rejection, with one line that names the file: another process has the directory, it cannot be
+ *   written, or the file is damaged, of another program or of a newer Carillon. The file is left as it is then.
+ */
+export async function openSqliteEngine(options: SqliteEngineOptions): Promise<Engine> {
+  const { dir, clock, log, maxPages, startWorker } = options;
+  makeDirectory(dir);
+  const unlock = lockDirectory(dir);
+  try {
+    const file = join(dir, "carillon.db");
+    checkFile(file);
+    const bound = maxPages === undefined ? {} : { maxPages };
+    const open = { kind: "open" as const, file, newEpoch: randomName(), ...bound };
+    const link = new WriterLink({ open, clock, log, startWorker });
+    const { epoch } = await link.start();
+    return new SqliteEngine(options, { file, link, epoch, unlock });
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function makeDirectory(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new EngineError("unavailable", problemOf(dir, error), { cause: error });
+  }
+}
+
+interface Parts {
+  readonly file: string;
+  readonly link: WriterLink;
+  readonly epoch: string;
+  readonly unlock: () => void;
+}
+
+class SqliteEngine implements Engine {
+  readonly #parts: Parts;
+  readonly #epoch: string;
+  readonly #reader: Reader;
+  readonly #commits: GroupCommit;
+  readonly #sweeper: Sweeper;
+  #listener: (commit: readonly Accepted[]) => void = () => {};
+  #closing: Promise<void> | undefined;
+
+  constructor({ clock, log, retentionOf }: SqliteEngineOptions, parts: Parts) {
+    const { link, epoch } = parts;
+    this.#parts = parts;
+    this.#epoch = epoch;
+    this.#reader = new Reader(parts.file);
+    const announce = (commit: readonly Accepted[]) => this.#announce(commit);
+    this.#commits = new GroupCommit({ link, epoch, announce });
+    this.#sweeper = new Sweeper({ link, reader: this.#reader, clock, log, retentionOf });
+  }
+
+  async publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
+    this.#assertOpen();
+    return this.#commits.next().publish(items);
+  }
+
+  onPublication(listener: (commit: readonly Accepted[]) => void): void {
+    this.#listener = listener;
+  }
+
+  /**
+   * While a commit is under way the file may be ahead of what has been announced, so the writer is asked: its answer
+   * stands in line with its commits.
+   */
+  async top(channel: string): Promise<Top> {
+    const lanes = this.#commits.isIdle
+      ? this.#read(() => this.#reader.top(channel))
+      : await this.#open().#commits.next().top(channel);
+    return { epoch: this.#epoch, lanes, offset: Math.max(...lanes) };
+  }
+
+  async read(channel: string, request: ReadRequest): Promise<ReadPage> {
+    return { epoch: this.#epoch, ...this.#read(() => this.#reader.read(channel, request)) };
+  }
+
+  async channels(after: string, limit: number): Promise<readonly ChannelInfo[]> {
+    const infos = this.#read(() => this.#reader.channels(after, limit));
+    return infos.map((info) => ({ ...info, epoch: this.#epoch }));
+  }
+
+  async positionsOf(device: string): Promise<ReadonlyMap<string, Position>> {
+    return this.#read(() => this.#reader.positionsOf(device));
+  }
+
+  async savePositions(positions: readonly DevicePosition[]): Promise<void> {
+    this.#assertOpen();
+    return this.#commits.next().savePositions(positions);
+  }
+
+  async probe(): Promise<void> {
+    this.#assertOpen();
+    return this.#commits.next().probe();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#commits.idle();
+    await this.#sweeper.stop();
+    // Before the writer: the last handle to close leaves one tidy file, and only the writer's may write.
+    this.#reader.close();
+    await this.#parts.link.end();
+    this.#parts.unlock();
+  }
+
+  #announce(commit: readonly Accepted[]): void {
+    this.#sweeper.note(commit);
+    this.#listener(commit);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new EngineError("closed", "the engine is closed");
+  }
+
+  #open(): this {
+    this.#assertOpen();
+    return this;
+  }
+
+  #read<Result>(read: () => Result): Result {
+    this.#assertOpen();
+    try {
+      return read();
+    } catch (error) {
+      throw new EngineError("unavailable", problemOf(this.#parts.file, error), { cause: error });
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/** What the writer writes. Knows no threads: `writer.ts` hands it one request at a time. */
+import type { Database } from "bun:sqlite";
+import { type DevicePosition, IDEMPOTENCY_MS, type NewPublication } from "../engine.ts";
+import { type ChannelRow, ChannelRows } from "./channel-rows.ts";
+import type { Commit, Committed, Repeat } from "./messages.ts";
+
+type First = [rowid: number, id: string, offset: number, timeMs: number];
+
+export class Store {
+  readonly rows: ChannelRows;
+  readonly #db: Database;
+  readonly #begin;
+  readonly #commit;
+  readonly #insert;
+  readonly #supersede;
+  readonly #selectFirst;
+  readonly #deleteFirst;
+  readonly #insertFirst;
+  readonly #savePosition;
+  readonly #probe;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.rows = new ChannelRows(db);
+    this.#begin = db.prepare("BEGIN IMMEDIATE");
+    this.#commit = db.prepare("COMMIT");
+    this.#insert = db.prepare("INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#supersede = db.prepare(
+      "DELETE FROM publication WHERE channel_id = ? AND collapse_key = ? RETURNING size",
+    );
+    this.#selectFirst = db.prepare(
+      "SELECT rowid, id, offset, time_ms FROM idempotency WHERE channel_id = ? AND key = ?",
+    );
+    this.#deleteFirst = db.prepare("DELETE FROM idempotency WHERE rowid = ?");
+    this.#insertFirst = db.prepare("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)");
+    this.#savePosition = db.prepare(
+      `INSERT INTO device_position VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (device, channel) DO UPDATE SET
+         high = iif(epoch = excluded.epoch, max(high, excluded.high), excluded.high),
+         normal = iif(epoch = excluded.epoch, max(normal, excluded.normal), excluded.normal),
+         low = iif(epoch = excluded.epoch, max(low, excluded.low), excluded.low),
+         epoch = excluded.epoch`,
+    );
+    this.#probe = db.prepare(
+      "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
+    );
+  }
+
+  /** Runs `work` in a transaction. If it fails, nothing of it was done, in memory neither. */
+  transaction<Result>(work: () => Result): Result {
+    try {
+      this.#begin.run();
+      const result = work();
+      this.rows.flush();
+      this.#commit.run();
+      return result;
+    } catch (error) {
+      this.rows.forget();
+      // A full disk may have ended the transaction already.
+      if (this.#db.inTransaction) this.#db.run("ROLLBACK");
+      throw error;
+    }
+  }
+
+  commit({ items, positions, probe }: Commit): Pick<Committed, "offsets" | "repeats"> {
+    const offsets: number[] = [];
+    const repeats: Repeat[] = [];
+    this.transaction(() => {
+      items.forEach((item, index) => {
+        const first =
+          item.idempotencyKey === undefined ? undefined : this.#firstOf(item, item.idempotencyKey);
+        if (first === undefined) this.#publish(item, offsets);
+        else {
+          const [, id, offset, timeMs] = first;
+          offsets.push(0, 0);
+          repeats.push({ index, id, offset, timeMs });
+        }
+      });
+      for (const each of positions) this.#save(each);
+      if (probe) this.#probe.run();
+    });
+    return { offsets, repeats };
+  }
+
+  #publish(item: NewPublication, offsets: number[]): void {
+    if (!item.stored && item.idempotencyKey === undefined) {
+      offsets.push(0, 0);
+      return;
+    }
+    const row = this.rows.findOrMake(item.channel);
+    let offset = 0;
+    let prev = 0;
+    if (item.stored) {
+      prev = row.lanes[item.lane];
+      offset = Math.max(...row.lanes) + 1;
+      this.#append(row, item, offset, prev);
+    }
+    if (item.idempotencyKey !== undefined) {
+      this.#insertFirst.run(row.id, item.idempotencyKey, item.id, offset, item.timeMs);
+    }
+    offsets.push(offset, prev);
+  }
+
+  #append(row: ChannelRow, item: NewPublication, offset: number, prev: number): void {
+    const { lane, timeMs, id, data, meta, expiresAtMs = null, collapseKey = null } = item;
+    if (collapseKey !== null) {
+      for (const [size] of this.#supersede.values(row.id, collapseKey) as [number][]) {
+        row.count -= 1;
+        row.bytes -= size;
+      }
+    }
+    const size = Buffer.byteLength(data) + Buffer.byteLength(meta);
+    this.#insert.run(row.id, offset, prev, lane, timeMs, id, data, meta, size, expiresAtMs, collapseKey);
+    if (row.count === 0) row.oldestMs = timeMs;
+    row.lanes[lane] = offset;
+    row.count += 1;
+    row.bytes += size;
+    this.rows.change(row);
+  }
+
+  /** The first use of the key, if it still counts. */
+  #firstOf({ channel, timeMs }: NewPublication, key: string): First | undefined {
+    const row = this.rows.find(channel);
+    if (row === undefined) return undefined;
+    const [first] = this.#selectFirst.values(row.id, key) as First[];
+    if (first === undefined || timeMs - first[3] < IDEMPOTENCY_MS) return first;
+    this.#deleteFirst.run(first[0]);
+    return undefined;
+  }
+
+  #save({ device, channel, position: { epoch, offsets } }: DevicePosition): void {
+    this.#savePosition.run(device, channel, epoch, ...offsets);
+  }
+}
