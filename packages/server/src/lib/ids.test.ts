@@ -1,8 +1,27 @@
 import { expect, test } from "bun:test";
-import { sequentialIds } from "./ids.ts";
+import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
+import { secret, sequentialIds, timeOrderedIds } from "./ids.ts";
 
 test("ids differ within a process and between processes", () => {
   const [one, other] = [sequentialIds(), sequentialIds()];
   const ids = new Set(Array.from({ length: 1_000 }, (_, n) => (n % 2 === 0 ? one() : other())));
   expect(ids.size).toBe(1_000);
+});
+
+test("time-ordered ids sort by their making, whatever the clock does", () => {
+  const clock = new VirtualClock();
+  const next = timeOrderedIds(clock);
+  const ids: string[] = [];
+  for (let step = 0; step < 200; step++) {
+    for (let n = 0; n < 300; n++) ids.push(next());
+    if (step === 50) clock.jumpWall(-3_600_000);
+    else if (step % 3 === 0) clock.advance(1);
+  }
+  expect(ids.toSorted()).toEqual(ids);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("a secret is long, and never the same", () => {
+  expect(secret()).toMatch(/^[\w-]{32}$/);
+  expect(secret()).not.toBe(secret());
 });

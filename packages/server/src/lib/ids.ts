@@ -28,14 +28,14 @@ const IDS_PER_MS = 36 ** 3;
  * Ids that sort by the time they were made, across restarts as well as the clocks do: nine characters of milliseconds,
  * three that count within one, and six for the process. They never go back, also when the clock does.
  */
-export function timeOrderedIds({ wallMs }: Pick<Clock, "wallMs">): NextId {
+export function timeOrderedIds(clock: Pick<Clock, "wallMs">): NextId {
   const random = Buffer.from(crypto.getRandomValues(new Uint8Array(5)));
   const suffix = random.readUIntBE(0, 5).toString(36).padStart(8, "0").slice(-6);
   let lastMs = 0;
   let count = 0;
   let prefix = "";
   return () => {
-    const nowMs = wallMs();
+    const nowMs = clock.wallMs();
     count += 1;
     if (nowMs > lastMs || count >= IDS_PER_MS) {
       lastMs = Math.max(nowMs, lastMs + 1);
