@@ -40,7 +40,7 @@ test.each([
   ["a sandboxed page", "/ws", [...UPGRADE, KEY, "Origin: null"], 403, "origin_not_allowed"],
   ["an allowed origin", "/ws", [...UPGRADE, KEY, "Origin: https://app.example.com"], 101, undefined],
   ["a sub-protocol", "/ws", [...UPGRADE, KEY, "Sec-WebSocket-Protocol: mqtt"], 400, "unknown_subprotocol"],
-  ["another channel", "/ws?channel=news", [...UPGRADE, KEY], 403, "channel_not_allowed"],
+  ["another channel", "/ws?channel=news", [...UPGRADE, KEY], 401, "token_required"],
   ["a name that is none", "/ws?channel=a%20b", [...UPGRADE, KEY], 400, "invalid_channel"],
   ["the default channel by name", "/ws?channel=push", [...UPGRADE, KEY], 101, undefined],
   ["a token", "/ws?token=guess", [...UPGRADE, KEY], 401, "invalid_token"],

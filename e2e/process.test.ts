@@ -48,7 +48,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
 );
 
 test("a signal to npm start, or to the server itself, stops it just so", async () => {
-  const npm = Bun.spawn(["npm", "start", "--", "--port", "0", "--host", "127.0.0.1"], {
+  const npm = Bun.spawn(["npm", "start", "--", "--port", "0", "--host", "127.0.0.1", "--memory"], {
     cwd: root,
     stdout: "pipe",
     stderr: "ignore",
@@ -97,6 +97,8 @@ test.each([
   [["serve", "--port", "99999"], "--port"],
   [["serve", "--push-every", "5"], "--push-every"],
   [["serve", "--push-text", "{{then}}"], "--push-text"],
+  [["serve", "--retention", "news"], "--retention"],
+  [["serve", "--admin-key", "short"], "--admin-key"],
   [["serve", "--time-zone", "Mars/Base"], "--time-zone"],
   [["serve", "--config", "/nonexistent.toml"], "/nonexistent.toml"],
   [["serve", "stray"], "stray"],

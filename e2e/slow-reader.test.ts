@@ -1,7 +1,9 @@
 /** The real gateway and real sockets, fed more pushes in a second than the timed push makes in a day. */
 import { expect, test } from "bun:test";
+import { openMemoryEngine } from "../packages/server/src/engine/memory.ts";
 import { startGateway } from "../packages/server/src/gateway/http.ts";
 import { nativeFanOut } from "../packages/server/src/gateway/websocket.ts";
+import { authenticator } from "../packages/server/src/hub/access.ts";
 import { Hub } from "../packages/server/src/hub/hub.ts";
 import { systemClock } from "../packages/server/src/lib/clock.ts";
 import { sequentialIds } from "../packages/server/src/lib/ids.ts";
@@ -14,7 +16,23 @@ const PUSHES = 500;
 
 test("a reader that stops reading is cut off; the others get every push", async () => {
   const fanOut = nativeFanOut();
-  const hub = new Hub({ clock: systemClock, log: silentLog, fanOut, idleTimeoutMs: 1_200_000 });
+  const engine = openMemoryEngine({ clock: systemClock, retentionOf: () => ({ maxCount: 10 }) });
+  const authenticate = authenticator({
+    adminKey: "unused-admin-key",
+    defaultChannel: "push",
+    anonymous: true,
+  });
+  const hub = new Hub({
+    engine,
+    clock: systemClock,
+    log: silentLog,
+    fanOut,
+    authenticate,
+    nextPublicationId: sequentialIds(),
+    idleTimeoutMs: 1_200_000,
+    defaultChannel: "push",
+    announcesPresence: () => false,
+  });
   const gateway = startGateway({
     host: "127.0.0.1",
     port: 0,
@@ -23,15 +41,16 @@ test("a reader that stops reading is cut off; the others get every push", async 
     clock: systemClock,
     log: silentLog,
     nextId: sequentialIds(),
-    rules: { defaultChannel: "push", allowedOrigins: [] },
+    rules: { defaultChannel: "push", allowedOrigins: [], authenticate },
     servePages: () => undefined,
+    probe: () => engine.probe(),
   });
   await using good = await RawSocket.webSocket(gateway.port);
   await using slow = await RawSocket.webSocket(gateway.port);
   slow.pause();
 
   for (let sent = 0; sent < PUSHES; sent++) {
-    hub.publish("push", `${sent} ${PUSH}`);
+    await hub.publish([{ channel: "push", data: `${sent} ${PUSH}` }]);
     const frame = await good.frame();
     expect(frame?.opcode).toBe(OPCODE.text);
     expect(frame?.payload.toString("latin1", 0, String(sent).length + 1)).toBe(`${sent} `);
@@ -41,4 +60,5 @@ test("a reader that stops reading is cut off; the others get every push", async 
   gateway.stopAccepting();
   expect(await good.closeCode()).toBe(1012);
   await gateway.drained(0);
+  await engine.close();
 });

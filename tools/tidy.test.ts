@@ -22,12 +22,13 @@ const ROOMS: Readonly<Record<string, { readonly path: RegExp; readonly may: read
   client: { path: /^packages\/client\/src\//, may: ["protocol"] },
   page: { path: /^packages\/server\/src\/gateway\/pages\/app\//, may: ["protocol", "client"] },
   lib: { path: /^packages\/server\/src\/lib\//, may: ["protocol"] },
-  hub: { path: /^packages\/server\/src\/hub\//, may: ["protocol", "lib"] },
+  engine: { path: /^packages\/server\/src\/engine\//, may: ["protocol", "lib"] },
+  hub: { path: /^packages\/server\/src\/hub\//, may: ["protocol", "lib", "engine"] },
   schedule: { path: /^packages\/server\/src\/schedule\//, may: ["protocol", "lib"] },
   gateway: { path: /^packages\/server\/src\/gateway\//, may: ["protocol", "lib", "hub", "schedule"] },
   server: {
-    path: /^packages\/server\/src\/(server|config|config-file)\.ts$/,
-    may: ["protocol", "lib", "hub", "schedule", "gateway"],
+    path: /^packages\/server\/src\/(server|config|config-file|admin-key)\.ts$/,
+    may: ["protocol", "lib", "engine", "hub", "schedule", "gateway"],
   },
   cli: {
     path: /^packages\/server\/src\/(cli\/|main\.ts)/,
@@ -37,13 +38,14 @@ const ROOMS: Readonly<Record<string, { readonly path: RegExp; readonly may: read
 
 const roomOf = (path: string) => Object.keys(ROOMS).find((name) => ROOMS[name]?.path.test(path));
 
-const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)"([^"]+)"/g;
+/** A Worker's file counts as imported by the one that starts it. */
+const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew Worker\(new URL\(\s*)"([^"]+)"/g;
 
 /** The files of this project that `path` imports, types included. */
 function importsOf(path: string): string[] {
   return [...read(path).matchAll(IMPORT)].flatMap(([, target = ""]) => {
-    const workspace = /^@carillon\/(protocol|client)\/(.+)$/.exec(target);
-    if (workspace !== null) return [`packages/${workspace[1]}/src/${workspace[2]}.ts`];
+    const workspace = /^@carillon\/(protocol|client)(?:\/(.+))?$/.exec(target);
+    if (workspace !== null) return [`packages/${workspace[1]}/src/${workspace[2] ?? "index"}.ts`];
     if (target.startsWith(".")) return [relative(root, join(root, dirname(path), target))];
     return [];
   });
@@ -76,6 +78,8 @@ const BANNED: readonly { readonly call: RegExp; readonly home: RegExp }[] = [
   },
   { call: /\bBun\.serve\b/, home: /\/gateway\// },
   { call: /bun:sqlite/, home: /\/engine\/sqlite/ },
+  // The composition root alone names engines; all others know the contract.
+  { call: /engine\/(memory|sqlite)/, home: /\/(server|engine\/.*)\.ts$/ },
   { call: /\bconsole\./, home: /^$/ },
   { call: /@ts-ignore|@ts-nocheck/, home: /^$/ },
 ];
@@ -123,7 +127,7 @@ function entries(): string[] {
       relative(root, join(root, dirname(page), target)),
     ),
   );
-  const published = ["packages/client/src/connection.ts"];
+  const published = ["packages/client/src/index.ts", "packages/client/src/file-store.ts"];
   return [...sources.filter((path) => scripts.includes(path)), ...fromPages, ...published];
 }
 

@@ -51,7 +51,9 @@ export class Server extends Carillon {
   /** Starts `carillon serve` on a free port of the loopback address and waits until it listens. */
   static async start(args: readonly string[] = [], options: RunOptions = {}): Promise<Server> {
     const port = args.includes("--port") ? [] : ["--port", "0"];
-    const server = new Server(["serve", "--host", "127.0.0.1", ...port, ...args], options);
+    // A test that does not ask for a directory leaves none behind.
+    const data = args.includes("--data") ? [] : ["--memory"];
+    const server = new Server(["serve", "--host", "127.0.0.1", ...port, ...data, ...args], options);
     const line = await server.out.line(/listening on/);
     server.#port = Number(/localhost:(\d+)/.exec(line)?.[1]);
     return server;

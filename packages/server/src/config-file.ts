@@ -52,6 +52,7 @@ function asText(value: unknown): string | undefined {
   if (typeof value === "number") return String(value);
   // YAML reads a bare `off` as false, and `push-every: off` has to mean what it says.
   if (value === false) return "off";
+  if (value === true) return "on";
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.join(",");
   return undefined;
 }

@@ -25,11 +25,22 @@ function failure(run: () => unknown): string {
 }
 
 test("the defaults are the documented ones", () => {
-  const { timeZone, ...rest } = readConfig({}, {}, {});
+  const { timeZone, retention, presence, ...rest } = readConfig({}, {}, {});
   expect(timeZone).not.toBe("");
+  expect(retention("news")).toEqual({
+    maxAgeMs: 30 * 86_400_000,
+    maxCount: 100_000,
+    maxBytes: 1_000_000_000,
+  });
+  expect(presence("news")).toBe(false);
   expect(rest).toEqual({
     host: "0.0.0.0",
     port: 8080,
+    data: "./data",
+    memory: false,
+    engine: "sqlite",
+    adminKey: "",
+    anonymous: "listen",
     pushEvery: 300_000,
     pushText: "Server push message at {{now}}",
     defaultChannel: "push",
@@ -61,6 +72,13 @@ test.each([
   ["port", "8080 "],
   ["port", ""],
   ["host", ""],
+  ["data", ""],
+  ["memory", "yes"],
+  ["engine", "mysql"],
+  ["retention", "* forever"],
+  ["admin-key", "short"],
+  ["admin-key", "with a space in its middle"],
+  ["anonymous", "on"],
   ["push-every", "5x"],
   ["push-every", "999ms"],
   ["push-every", "0"],

@@ -7,8 +7,10 @@
  */
 import { channelNameProblem } from "@carillon/protocol/channel";
 import { z } from "zod";
+import { parseRetention } from "./engine/retention.ts";
 import { parseDuration } from "./lib/duration.ts";
 import { LOG_LEVELS } from "./lib/log.ts";
+import { channelPatterns } from "./lib/pattern.ts";
 import { isTimeZone, machineTimeZone } from "./lib/timestamp.ts";
 import { compileTemplate } from "./schedule/template.ts";
 
@@ -17,7 +19,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-interface Option<Value> {
+export interface Option<Value> {
   /** From text to value. */
   readonly schema: z.ZodType<Value, string>;
   /** What a good value looks like, for the error and the help: "a port, 0 to 65535". */
@@ -26,6 +28,10 @@ interface Option<Value> {
   readonly placeholder: string;
   readonly about: string;
   readonly initial: string;
+  /** What the help shows in place of an empty `initial`. */
+  readonly shown?: string;
+  /** The flag takes no value. */
+  readonly isSwitch?: boolean;
 }
 
 const option = <Value>(details: Option<Value>): Option<Value> => details;
@@ -47,6 +53,12 @@ const origins = z.string().transform((value) =>
     .filter((part) => part !== ""),
 );
 
+const retention = z.string().transform((value, context) => {
+  const parsed = parseRetention(value);
+  if (parsed.ok) return parsed.retentionOf;
+  context.addIssue(parsed.problem);
+  return z.NEVER;
+});
 const isOrigin = (value: string) => value === "*" || (URL.canParse(value) && new URL(value).origin === value);
 
 export const options = {
@@ -65,6 +77,58 @@ export const options = {
     placeholder: "PORT",
     about: "port to listen on; 0 picks a free one and prints it",
     initial: "8080",
+  }),
+  data: option({
+    schema: text((value) => value !== ""),
+    expects: "a directory",
+    placeholder: "DIR",
+    about: "directory that holds everything kept: one SQLite file and the admin key",
+    initial: "./data",
+  }),
+  memory: option({
+    schema: z.enum(["on", "off"]).transform((value) => value === "on"),
+    expects: "on or off",
+    placeholder: "",
+    about: "keep nothing on disk; the same as --engine memory",
+    initial: "off",
+    isSwitch: true,
+  }),
+  engine: option({
+    schema: z.enum(["sqlite", "memory"]),
+    expects: "sqlite or memory",
+    placeholder: "sqlite|memory",
+    about: "where publications are kept",
+    initial: "sqlite",
+  }),
+  retention: option({
+    schema: retention,
+    expects: 'rules such as "news/* 7d 1000 10MB, * 30d", each a pattern with an age, a count or a size',
+    placeholder: "RULES",
+    about: "how long publications are kept, by channel; the first pattern that fits counts",
+    initial: "* 30d 100000 1GB",
+  }),
+  presence: option({
+    schema: z.string().transform((value) => channelPatterns(value)),
+    expects: "channel patterns such as rooms/*, separated by commas",
+    placeholder: "PATTERNS",
+    about: "channels whose members are told who comes and goes",
+    initial: "",
+    shown: "none",
+  }),
+  "admin-key": option({
+    schema: text((value) => value === "" || /^[\x21-\x7e]{16,200}$/.test(value)),
+    expects: "16 to 200 printable characters without spaces",
+    placeholder: "KEY",
+    about: "allows everything; made at the first start and kept in DATA/admin.key unless given",
+    initial: "",
+    shown: "made at first start",
+  }),
+  anonymous: option({
+    schema: z.enum(["listen", "off"]),
+    expects: "listen or off",
+    placeholder: "listen|off",
+    about: "whether a client without a token may receive the default channel",
+    initial: "listen",
   }),
   "push-every": option({
     schema: z.union([z.literal("off").transform(() => undefined), duration(1_000)]),
@@ -121,10 +185,16 @@ export const options = {
     placeholder: "ORIGINS",
     about: "pages of other origins that may connect (browsers only)",
     initial: "",
+    shown: "same origin",
   }),
 } as const satisfies Record<string, Option<unknown>>;
 
 export type OptionName = keyof typeof options;
+
+/** Whether the flag takes no value. */
+export function isSwitch(name: OptionName): boolean {
+  return (options[name] as Option<unknown>).isSwitch === true;
+}
 
 type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`

@@ -5,13 +5,19 @@
  *     server.port; // 8080
  *     await server.stop();
  */
+import { type AdminKey, adminKey, type NewAdminKey } from "./admin-key.ts";
 import type { Config } from "./config.ts";
+import type { Engine } from "./engine/engine.ts";
+import { openMemoryEngine } from "./engine/memory.ts";
+import { openSqliteEngine } from "./engine/sqlite/sqlite.ts";
+import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
 import { nativeFanOut } from "./gateway/websocket.ts";
+import { authenticator } from "./hub/access.ts";
 import { Hub } from "./hub/hub.ts";
 import { systemClock as clock } from "./lib/clock.ts";
-import { sequentialIds } from "./lib/ids.ts";
+import { sequentialIds, timeOrderedIds } from "./lib/ids.ts";
 import { lineWriter } from "./lib/line-writer.ts";
 import { createLog, type Log } from "./lib/log.ts";
 import { timestampFormat } from "./lib/timestamp.ts";
@@ -21,6 +27,8 @@ export interface RunningServer {
   /** The port that is listened on. */
   readonly port: number;
   readonly log: Log;
+  /** The admin key, if it was made at this start. */
+  readonly newAdminKey: NewAdminKey | undefined;
   /** Stops accepting, ends every connection with 1012 and resolves within about `STOP_GRACE_MS`. */
   stop(): Promise<void>;
 }
@@ -30,7 +38,8 @@ const STOP_GRACE_MS = 5_000;
 
 /**
  * Starts a server.
- * @throws {Error} with `code` EADDRINUSE, EACCES and the like, when it cannot listen.
+ * @throws {Error} with `code` EADDRINUSE, EACCES and the like, when it cannot listen or write.
+ * @throws {EngineError} when the data cannot be opened.
  */
 export async function startServer(config: Config): Promise<RunningServer> {
   const timestamp = timestampFormat(config.timeZone);
@@ -41,8 +50,35 @@ export async function startServer(config: Config): Promise<RunningServer> {
     timestamp,
     write: lineWriter(process.stdout),
   });
+  const key = adminKey(config.adminKey, keepsFiles(config) ? config.data : undefined);
+  const engine = await openEngine(config, log);
+  try {
+    return await serve(config, log, engine, key);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): Promise<RunningServer> {
+  const { defaultChannel, allowedOrigins } = config;
+  const authenticate = authenticator({
+    adminKey: key.key,
+    defaultChannel,
+    anonymous: config.anonymous === "listen",
+  });
   const fanOut = nativeFanOut();
-  const hub = new Hub({ clock, log, fanOut, idleTimeoutMs: config.idleTimeout });
+  const hub = new Hub({
+    engine,
+    clock,
+    log,
+    fanOut,
+    authenticate,
+    defaultChannel,
+    nextPublicationId: timeOrderedIds(clock),
+    idleTimeoutMs: config.idleTimeout,
+    announcesPresence: config.presence,
+  });
   const gateway = startGateway({
     host: config.host,
     port: config.port,
@@ -51,25 +87,44 @@ export async function startServer(config: Config): Promise<RunningServer> {
     clock,
     log,
     nextId: sequentialIds(),
-    rules: { defaultChannel: config.defaultChannel, allowedOrigins: config.allowedOrigins },
+    rules: { defaultChannel, allowedOrigins, authenticate },
     servePages: await bundlePages(),
+    probe: sharedProbe(() => engine.probe()),
   });
   const stopSchedule = startTimedPush(config, log, hub);
   return {
     port: gateway.port,
     log,
+    newAdminKey: key.made,
     async stop() {
       stopSchedule();
       gateway.stopAccepting();
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
+      await hub.flush();
+      await engine.close();
     },
   };
+}
+
+function keepsFiles({ memory, engine }: Config): boolean {
+  return !memory && engine === "sqlite";
+}
+
+/** The only place that names engines. */
+async function openEngine(config: Config, log: Log): Promise<Engine> {
+  const { retention: retentionOf, data: dir } = config;
+  if (!keepsFiles(config)) return openMemoryEngine({ clock, retentionOf });
+  return openSqliteEngine({ dir, clock, log, retentionOf });
 }
 
 function startTimedPush(config: Config, log: Log, hub: Hub): () => void {
   if (config.pushEvery === undefined) return () => {};
   const rule = { channel: config.defaultChannel, text: config.pushText, everyMs: config.pushEvery };
-  const publish = (channel: string, text: string) => hub.publish(channel, text);
+  const publish = (channel: string, data: string) => {
+    hub
+      .publish([{ channel, data }])
+      .catch((error) => log.error(`The timed push was refused: ${error.message}`));
+  };
   return startSchedule(rule, { clock, log, timestamp: timestampFormat(config.timeZone), publish });
 }

@@ -1,6 +1,16 @@
 /** `carillon serve`: the server, from its flags to its exit code. */
 
-import { type Config, type OptionName, options, readConfig, type Source, variableOf } from "../config.ts";
+import type { NewAdminKey } from "../admin-key.ts";
+import {
+  type Config,
+  isSwitch,
+  type Option,
+  type OptionName,
+  options,
+  readConfig,
+  type Source,
+  variableOf,
+} from "../config.ts";
 import { readConfigFile } from "../config-file.ts";
 import { startServer } from "../server.ts";
 import type { Command } from "./command.ts";
@@ -12,11 +22,12 @@ export const serve: Command = {
   about: "run the push server",
   usage: usage(),
   async run(args, io) {
-    const { config: path, ...flags } = readFlags(args, [...Object.keys(options), "config"]);
+    const { config: path, ...flags } = readFlags(args, [...names(false), "config"], names(true));
     const file = path === undefined ? {} : readConfigFile(path);
     const config = readConfig(flags as Source, io.env, file);
     const stopSignal = nextStopSignal();
     const server = await startServer(config);
+    if (server.newAdminKey !== undefined) io.out(keyAnnouncement(config, server.newAdminKey));
     io.out(announcement(config.log, server.port));
     server.log.debug(`${await stopSignal} received, stopping`);
     await server.stop();
@@ -30,10 +41,20 @@ function announcement(format: Config["log"], port: number): string {
   return format === "json" ? JSON.stringify({ level: "info", message, port }) : message;
 }
 
+/** The one time that the key is shown. */
+function keyAnnouncement({ log, data }: Config, { key, keptIn }: NewAdminKey): string {
+  const where = keptIn === undefined ? "valid until the server stops" : `kept in ${keptIn}`;
+  const message = `Admin key, shown this once, ${where}: ${key}`;
+  return log === "json" ? JSON.stringify({ level: "info", message, data }) : message;
+}
+
+function names(switches: boolean): OptionName[] {
+  return (Object.keys(options) as OptionName[]).filter((name) => isSwitch(name) === switches);
+}
+
 function usage(): string {
   const rows = (Object.keys(options) as OptionName[]).map((name) => {
-    const { placeholder, about, initial } = options[name];
-    const shown = initial === "" ? "same origin" : initial;
+    const { placeholder, about, initial, shown = initial } = options[name] as Option<unknown>;
     return `  --${`${name} ${placeholder}`.padEnd(26)} ${about}\n${" ".repeat(31)}(${shown}; ${variableOf(name)})`;
   });
   return [

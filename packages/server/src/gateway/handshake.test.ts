@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
-import { readHandshake } from "./handshake.ts";
+import { authenticator } from "../hub/access.ts";
+import { readHandshake, type TextQuery } from "./handshake.ts";
 
+const ADMIN_KEY = "an-admin-key-for-tests";
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 
 function shake(change: {
@@ -8,6 +10,7 @@ function shake(change: {
   query?: string;
   method?: string;
   origins?: string[];
+  anonymous?: boolean;
 }) {
   const headers = new Headers();
   const all = {
@@ -19,7 +22,9 @@ function shake(change: {
   for (const [name, value] of Object.entries(all)) if (value !== undefined) headers.set(name, value);
   const request = new Request("http://push.example:8080/ws", { method: change.method ?? "GET", headers });
   const url = new URL(`http://push.example:8080/ws${change.query ?? ""}`);
-  return readHandshake(request, url, { defaultChannel: "push", allowedOrigins: change.origins ?? [] });
+  const { anonymous = true, origins: allowedOrigins = [] } = change;
+  const authenticate = authenticator({ adminKey: ADMIN_KEY, defaultChannel: "push", anonymous });
+  return readHandshake(request, url, { defaultChannel: "push", allowedOrigins, authenticate });
 }
 
 const refusal = (change: Parameters<typeof shake>[0]) => {
@@ -27,9 +32,11 @@ const refusal = (change: Parameters<typeof shake>[0]) => {
   return result.ok ? "accepted" : `${result.problem.status} ${result.problem.code}`;
 };
 
+const text = (query: TextQuery) => ({ ok: true, protocol: "text", query }) as const;
+
 test("a plain client gets the default channel, once, asked for or not", () => {
-  expect(shake({})).toEqual({ ok: true, channels: ["push"] });
-  expect(shake({ query: "?channel=push&channel=push" })).toEqual({ ok: true, channels: ["push"] });
+  expect(shake({})).toEqual(text({ channels: ["push"] }));
+  expect(shake({ query: "?channel=push&channel=push" })).toEqual(text({ channels: ["push"] }));
 });
 
 test("a plain GET is told to upgrade", () => {
@@ -44,8 +51,8 @@ test.each([
   [{ headers: { "sec-websocket-key": "abc" } }, "400 invalid_handshake"],
   [{ headers: { "sec-websocket-protocol": "mqtt, chat" } }, "400 unknown_subprotocol"],
   [{ query: "?token=abc" }, "401 invalid_token"],
-  [{ query: "?channel=news" }, "403 channel_not_allowed"],
-  [{ query: "?channel=push&channel=news" }, "403 channel_not_allowed"],
+  [{ query: "?channel=news" }, "401 token_required"],
+  [{ query: "?channel=push&channel=news" }, "401 token_required"],
   [{ query: "?channel=%24all" }, "400 invalid_channel"],
   [{ query: "?channel=" }, "400 invalid_channel"],
   [
@@ -83,4 +90,35 @@ test.each([
 test("default ports are no difference", () => {
   expect(refusal({ headers: { origin: "http://push.example", host: "push.example:80" } })).toBe("accepted");
   expect(refusal({ headers: { origin: "https://push.example", host: "push.example" } })).toBe("accepted");
+});
+
+test("a token opens what it allows; without one, nothing but the default channel", () => {
+  expect(shake({ query: `?channel=a&channel=b&token=${ADMIN_KEY}` })).toEqual(text({ channels: ["a", "b"] }));
+  expect(refusal({ query: "?channel=a&token=guess" })).toBe("401 invalid_token");
+  expect(refusal({ query: "?channel=a" })).toBe("401 token_required");
+  expect(refusal({ anonymous: false })).toBe("401 token_required");
+});
+
+test("a device, and what it has already", () => {
+  const channels = ["push"];
+  expect(shake({ query: "?device=phone-1" })).toEqual(text({ channels, device: "phone-1" }));
+  expect(shake({ query: "?since=0" })).toEqual(text({ channels, since: { offset: 0 } }));
+  expect(shake({ query: "?since=k3_v:42" })).toEqual(
+    text({ channels, since: { epoch: "k3_v", offset: 42 } }),
+  );
+});
+
+test.each(["-1", "1.5", "", "now", "a:b", "1e3", "9999999999999999", ":1"])(
+  "since=%s is refused",
+  (since) => {
+    expect(refusal({ query: `?since=${since}` })).toBe("400 invalid_since");
+  },
+);
+
+test.each(["", "a%20b", "a/b", "x".repeat(101)])("device=%s is refused", (device) => {
+  expect(refusal({ query: `?device=${device}` })).toBe("400 invalid_device");
+});
+
+test.each(["carillon.v1", "mqtt, carillon.v1", "carillon.v1,x"])("%s is the SDK's protocol", (offered) => {
+  expect(shake({ headers: { "sec-websocket-protocol": offered } })).toEqual({ ok: true, protocol: "v1" });
 });

@@ -2,6 +2,7 @@
 import type { Server } from "bun";
 import type { Hub } from "../hub/hub.ts";
 import type { Clock } from "../lib/clock.ts";
+import { healthResponse, type Probe, readyResponse } from "./health.ts";
 import type { ServePages } from "./pages.ts";
 import { problemResponse } from "./problem.ts";
 import {
@@ -20,6 +21,8 @@ export interface GatewayOptions extends WebSocketPorts {
   /** The hub's fan-out; works from the moment the gateway listens. */
   readonly fanOut: NativeFanOut;
   readonly servePages: ServePages;
+  /** A durable round trip through the engine; rejects when that cannot be had. */
+  readonly probe: Probe;
   readonly clock: Clock;
 }
 
@@ -68,11 +71,17 @@ export function startGateway(options: GatewayOptions): Gateway {
   };
 }
 
-function route(request: Request, server: Server<SocketData>, options: GatewayOptions): Response | undefined {
+function route(
+  request: Request,
+  server: Server<SocketData>,
+  options: GatewayOptions,
+): Response | undefined | Promise<Response> {
   const url = URL.parse(request.url);
   if (url === null)
     return problemResponse({ status: 400, code: "invalid_request", detail: "not a valid address" });
   if (url.pathname === "/ws") return upgrade(request, url, server, options);
+  if (url.pathname === "/healthz") return healthResponse(200, "alive");
+  if (url.pathname === "/readyz") return readyResponse(options.probe);
   const page = options.servePages(request, url.pathname);
   if (page === undefined) {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });

@@ -5,10 +5,12 @@
  * hub's fan-out, so one publish is one native call and one encoded frame for all who are subscribed.
  */
 import { MAX_FRAME_BYTES } from "@carillon/protocol/limits";
+import { SUBPROTOCOL } from "@carillon/protocol/version";
 import type { Server, WebSocketHandler } from "bun";
 import type { Hub } from "../hub/hub.ts";
 import type { FanOut, Outbound } from "../hub/ports.ts";
 import type { Session, SessionInfo } from "../hub/session.ts";
+import type { TextInfo } from "../hub/text-session.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
 import { type HandshakeRules, readHandshake } from "./handshake.ts";
@@ -16,7 +18,7 @@ import { problemResponse } from "./problem.ts";
 
 /** What Bun keeps for each socket: who it is from the handshake on, its session once it is open. */
 export interface SocketData {
-  readonly info: SessionInfo;
+  readonly info: SessionInfo | TextInfo;
   session: Session | undefined;
 }
 
@@ -45,8 +47,12 @@ export function upgrade(
     log.debug(`Handshake refused: ${handshake.problem.code}`, { address, ...handshake.problem });
     return problemResponse(handshake.problem, handshake.headers);
   }
-  const info = { id: nextId(), address, channels: handshake.channels };
-  if (server.upgrade(request, { data: { info, session: undefined } })) return undefined;
+  const caller = { id: nextId(), address };
+  const isText = handshake.protocol === "text";
+  const data = { info: isText ? { ...caller, ...handshake.query } : caller, session: undefined };
+  // Left alone, Bun answers with the first sub-protocol that was offered, whatever it is.
+  const headers: Record<string, string> = isText ? {} : { "sec-websocket-protocol": SUBPROTOCOL };
+  if (server.upgrade(request, { data, headers })) return undefined;
   return problemResponse({ status: 400, code: "invalid_handshake", detail: "not a WebSocket handshake" });
 }
 
@@ -63,7 +69,9 @@ export function webSocketHandler(hub: Hub): WebSocketHandler<SocketData> {
     sendPings: false,
     open(socket) {
       const outbound: Outbound = socket;
-      socket.data.session = hub.connect(socket.data.info, outbound);
+      const { info } = socket.data;
+      socket.data.session =
+        "channels" in info ? hub.connectText(info, outbound) : hub.connectV1(info, outbound);
     },
     message(socket, frame) {
       socket.data.session?.receive(frame);
@@ -73,6 +81,9 @@ export function webSocketHandler(hub: Hub): WebSocketHandler<SocketData> {
     },
     pong(socket) {
       socket.data.session?.seen();
+    },
+    drain(socket) {
+      socket.data.session?.drain();
     },
     close(socket, code, reason) {
       const { session } = socket.data;

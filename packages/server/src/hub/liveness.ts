@@ -5,6 +5,7 @@
  * even while the server keeps sending to it. An app that sends its own heartbeats is never pinged, so the
  * server does not wake a sleeping phone.
  */
+import { CloseCode } from "@carillon/protocol/codes";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { Session } from "./session.ts";
 
@@ -12,6 +13,9 @@ import type { Session } from "./session.ts";
 const SWEEPS_PER_TIMEOUT = 20;
 /** …and at least this often, which costs nothing: looking at 15,000 sessions takes about 0.2 ms. */
 const LONGEST_SWEEP_MS = 15_000;
+
+/** A client of `carillon.v1` that has not said who it is by then is closed: a connection that does nothing costs memory. */
+const IDENTIFY_WITHIN_MS = 10_000;
 
 export interface Liveness {
   readonly sessions: Iterable<Session>;
@@ -37,6 +41,8 @@ function sweep(sessions: Iterable<Session>, nowMs: number, idleTimeoutMs: number
   for (const session of sessions) {
     const silentMs = nowMs - session.lastSeenMs;
     if (silentMs >= 2 * idleTimeoutMs) session.drop();
+    else if (session.isUnidentified && silentMs >= IDENTIFY_WITHIN_MS)
+      session.close(CloseCode.connectTimeout, "no connect command");
     else if (silentMs >= idleTimeoutMs && !session.pinged) session.ping();
   }
 }

@@ -4,6 +4,8 @@ import type { CloseCode } from "@carillon/protocol/codes";
 /** The way to one client. A session holds this and knows no sockets. */
 export interface Outbound {
   send(frame: string): unknown;
+  /** Runs `write`, whose sends leave together: one system call for a page of frames. */
+  cork(write: () => void): unknown;
   /** From now on the client receives what is fanned out to `topic`. Repeating it changes nothing. */
   subscribe(topic: string): unknown;
   unsubscribe(topic: string): unknown;
@@ -19,9 +21,4 @@ export interface Outbound {
 /** Sends one encoded frame to every client that is subscribed to a topic. */
 export interface FanOut {
   publish(topic: string, frame: string): void;
-}
-
-/** The fan-out topic of a channel for clients of the plain-text codec. A frame is encoded once per topic. */
-export function textTopic(channel: string): string {
-  return `text:${channel}`;
 }

@@ -1,19 +1,33 @@
 /**
- * A session: one client while it is connected. It takes the client's frames, answers them, switches its
- * subscriptions, and remembers its last sign of life. It knows no socket, only an `Outbound`, so a test drives
- * it without a port and without waiting.
+ * A session: one client while it is connected. It takes the client's frames and remembers its last sign of life; what
+ * the frames mean is its protocol's (`text-session.ts`, `v1-session.ts`). It knows no socket, only an `Outbound`, so a
+ * test drives it without a port and without waiting.
  */
 import { CloseCode } from "@carillon/protocol/codes";
+import type { Member } from "@carillon/protocol/frames";
 import { MAX_FRAMES_PER_SECOND } from "@carillon/protocol/limits";
-import { decodeText, encodeReceived, type TextCommand } from "@carillon/protocol/text";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import { type Outbound, textTopic } from "./ports.ts";
+import type { Authenticate } from "./access.ts";
+import type { Channels } from "./channels.ts";
+import type { DevicePositions } from "./device-positions.ts";
+import type { Pages } from "./pages.ts";
+import type { Outbound } from "./ports.ts";
+import type { Presence } from "./presence.ts";
+import type { Publisher } from "./publisher.ts";
 
 /** What all sessions of a hub share; kept in one object because a session has to stay small. */
 export interface SessionContext {
   readonly clock: Clock;
   readonly log: Log;
+  readonly channels: Channels;
+  readonly pages: Pages;
+  readonly positions: DevicePositions;
+  readonly presence: Presence;
+  readonly publisher: Publisher;
+  readonly authenticate: Authenticate;
+  readonly idleTimeoutMs: number;
+  readonly defaultChannel: string;
 }
 
 /** Who a session is for, as known at the handshake. */
@@ -21,44 +35,56 @@ export interface SessionInfo {
   readonly id: string;
   /** The client's address, for the log. */
   readonly address: string;
-  /** What it is subscribed to while push is on. */
-  readonly channels: readonly string[];
 }
 
 const RATE_WINDOW_MS = 1_000;
 
-type Handlers = {
-  readonly [Type in TextCommand["type"]]: (
-    session: Session,
-    command: Extract<TextCommand, { type: Type }>,
-  ) => void;
-};
-
-/** One entry per command; the type checker refuses a command without one. */
-const handlers: Handlers = {
-  subscribe: (session) => session.setPush(true),
-  unsubscribe: (session) => session.setPush(false),
-  message: (session, { text }) => session.answer(encodeReceived(text)),
-};
-
-export class Session {
-  readonly info: SessionInfo;
+export abstract class Session<Info extends SessionInfo = SessionInfo> {
+  readonly info: Info;
+  readonly outbound: Outbound;
   /** When a frame or pong last came, on the monotonic clock. */
   lastSeenMs: number;
   /** Whether a ping has been sent since then. */
   pinged = false;
-  readonly #context: SessionContext;
-  readonly #outbound: Outbound;
+  protected readonly context: SessionContext;
   #windowStartMs: number;
   #framesInWindow = 0;
+  #ended = false;
+  #waiting: (() => void)[] | undefined;
 
-  constructor(info: SessionInfo, outbound: Outbound, context: SessionContext) {
+  constructor(info: Info, outbound: Outbound, context: SessionContext) {
     this.info = info;
-    this.#outbound = outbound;
-    this.#context = context;
+    this.outbound = outbound;
+    this.context = context;
     this.lastSeenMs = context.clock.monotonicMs();
     this.#windowStartMs = this.lastSeenMs;
-    for (const channel of info.channels) outbound.subscribe(textTopic(channel));
+  }
+
+  /** The device that the client said it is. */
+  abstract readonly device: string | undefined;
+
+  /** The connection is open and may be written to. */
+  abstract start(): void;
+
+  /** Takes a text frame that is within the limits. Never throws. */
+  protected abstract execute(frame: string): void;
+
+  /** Leaves every channel. `orderly` is whether the client said goodbye. */
+  protected abstract leave(orderly: boolean): void;
+
+  /** How others see it in a channel's presence. */
+  get member(): Member {
+    const { device } = this;
+    return { session: this.info.id, ...(device !== undefined && { device }) };
+  }
+
+  /** Whether the client has yet to say who it is. */
+  get isUnidentified(): boolean {
+    return false;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
   }
 
   /** Takes one frame. Never throws: a frame the client should not have sent closes its connection. */
@@ -66,46 +92,55 @@ export class Session {
     this.seen();
     if (!this.#withinRate()) this.close(CloseCode.policyViolation, "too many frames a second");
     else if (typeof frame !== "string") this.close(CloseCode.unsupportedData, "text frames only");
-    else this.#execute(decodeText(frame));
+    else this.execute(frame);
   }
 
   /** A sign of life: a frame, or the pong to a ping. */
   seen(): void {
-    this.lastSeenMs = this.#context.clock.monotonicMs();
+    this.lastSeenMs = this.context.clock.monotonicMs();
     this.pinged = false;
-  }
-
-  /** Switches push on or off, for all channels of the session. */
-  setPush(on: boolean): void {
-    for (const channel of this.info.channels) {
-      if (on) this.#outbound.subscribe(textTopic(channel));
-      else this.#outbound.unsubscribe(textTopic(channel));
-    }
-    const line = on ? "subscribe: 开启推送" : "unsubscribe: 关闭推送";
-    this.#context.log.info(line, { session: this.info.id, address: this.info.address });
-  }
-
-  answer(frame: string): void {
-    this.#outbound.send(frame);
   }
 
   ping(): void {
     this.pinged = true;
-    this.#outbound.ping();
+    this.outbound.ping();
   }
 
   close(code: CloseCode, reason: string): void {
-    this.#outbound.close(code, reason);
+    this.outbound.close(code, reason);
   }
 
   /** Ends the connection of a client that is gone: with a code if it may still read it, else at once. */
   drop(): void {
-    if (this.#outbound.getBufferedAmount() > 0) this.#outbound.terminate();
+    if (this.outbound.getBufferedAmount() > 0) this.outbound.terminate();
     else this.close(CloseCode.idleTimeout, "silent for too long");
   }
 
-  #execute(command: TextCommand): void {
-    handlers[command.type](this, command as never);
+  /** The connection is gone. */
+  end(orderly: boolean): void {
+    this.#ended = true;
+    this.leave(orderly);
+    this.drain();
+  }
+
+  /** The client has taken what was waiting for it. */
+  drain(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const resume of waiting ?? []) resume();
+  }
+
+  /** Resolves at the next `drain`, or when the session ends. */
+  drained(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
+    });
+  }
+
+  protected logFields(): { session: string; address: string } {
+    return { session: this.info.id, address: this.info.address };
   }
 
   #withinRate(): boolean {

@@ -14,6 +14,9 @@ export class FakeOutbound implements Outbound {
   send(frame: string): void {
     this.frames.push(frame);
   }
+  cork(write: () => void): void {
+    write();
+  }
   subscribe(topic: string): void {
     this.topics.add(topic);
   }

@@ -1,0 +1,113 @@
+/**
+ * The channels somebody here is subscribed to, and how far each has been delivered. A channel that nobody watches is
+ * not in memory.
+ */
+import type { Accepted, Engine } from "../engine/engine.ts";
+import type { Clock } from "../lib/clock.ts";
+import { CODECS, type Codec } from "./codecs.ts";
+import type { FanOut } from "./ports.ts";
+import type { Session } from "./session.ts";
+
+/** A channel while somebody watches it. */
+export interface Channel {
+  readonly name: string;
+  /** Whose subscriptions there are, caught up or not. */
+  readonly members: Set<Session>;
+  /** How many of them are on the native topic, per codec. */
+  readonly live: Map<Codec, number>;
+  /** The last offset that was fanned out; -1 until known. */
+  delivered: number;
+  /** "" until known. */
+  epoch: string;
+  /** Waits for `epoch` and `delivered`; `undefined` once they are known. */
+  opening: Promise<void> | undefined;
+}
+
+/** A channel whose epoch and delivered top are known. */
+export class Channels {
+  readonly #engine: Engine;
+  readonly #fanOut: FanOut;
+  readonly #clock: Clock;
+  readonly #watched = new Map<string, Channel>();
+
+  constructor(engine: Engine, fanOut: FanOut, clock: Clock) {
+    this.#engine = engine;
+    this.#fanOut = fanOut;
+    this.#clock = clock;
+    engine.onPublication((commit) => {
+      for (const publication of commit) this.#deliver(publication);
+    });
+  }
+
+  /** How many channels are watched. */
+  get size(): number {
+    return this.#watched.size;
+  }
+
+  /** Who is in a channel here; `undefined` when nobody is. */
+  membersOf(name: string): ReadonlySet<Session> | undefined {
+    return this.#watched.get(name)?.members;
+  }
+
+  /** Makes `session` a member; the channel is watched until its last member leaves. */
+  join(name: string, session: Session): Channel {
+    let channel = this.#watched.get(name);
+    if (channel === undefined) {
+      channel = {
+        name,
+        members: new Set(),
+        live: new Map(),
+        delivered: -1,
+        epoch: "",
+        opening: undefined,
+      };
+      this.#watched.set(name, channel);
+    }
+    channel.members.add(session);
+    return channel;
+  }
+
+  leave(channel: Channel, session: Session): void {
+    channel.members.delete(session);
+    if (channel.members.size === 0) this.#watched.delete(channel.name);
+  }
+
+  /**
+   * Resolves when the channel's epoch and delivered top are known; calls that come meanwhile share one question.
+   * @throws {EngineError} by rejection.
+   */
+  opened(channel: Channel): Promise<void> | undefined {
+    if (channel.epoch !== "") return undefined;
+    channel.opening ??= this.#open(channel);
+    return channel.opening;
+  }
+
+  /** What is announced while the question is under way lies beyond the answer or has been fanned out: see `Engine.top`. */
+  async #open(channel: Channel): Promise<void> {
+    try {
+      const { epoch, offset } = await this.#engine.top(channel.name);
+      channel.delivered = Math.max(channel.delivered, offset);
+      channel.epoch = epoch;
+    } finally {
+      channel.opening = undefined;
+    }
+  }
+
+  #deliver(publication: Accepted): void {
+    const channel = this.#watched.get(publication.channel);
+    if (channel === undefined) return;
+    if (publication.offset > 0) channel.delivered = publication.offset;
+    // With `ttl` 0 there is nothing to expire: it goes out in the tick that it came in.
+    const { expiresAtMs = Number.POSITIVE_INFINITY, offset } = publication;
+    if (offset > 0 && expiresAtMs <= this.#clock.wallMs()) return;
+    for (const codec of CODECS) {
+      if (!channel.live.get(codec)) continue;
+      this.#fanOut.publish(codec.topic(channel.name), codec.publication(channel.name, publication));
+    }
+  }
+
+  /** Tells the live members who speak `codec` something that is no publication. */
+  tell(channel: Channel, codec: Codec, frame: string): void {
+    if (channel.live.get(codec)) this.#fanOut.publish(codec.topic(channel.name), frame);
+  }
+}

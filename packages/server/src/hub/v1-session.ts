@@ -1,0 +1,282 @@
+/**
+ * A session of `carillon.v1`: commands in, one reply each, pushes in between. A command that fails is answered with a
+ * typed error and the connection lives.
+ */
+import { CloseCode } from "@carillon/protocol/codes";
+import type { Command, ErrorCode, Reply } from "@carillon/protocol/frames";
+import { encodeFrame, encodeHistoryReply, parseCommand } from "@carillon/protocol/json";
+import { MAX_FRAME_BYTES, MAX_PENDING_COMMANDS, MAX_SUBSCRIPTIONS } from "@carillon/protocol/limits";
+import { decodePosition, encodePosition, type Position, START, together } from "@carillon/protocol/position";
+import { EngineError } from "../engine/engine.ts";
+import type { Access } from "./access.ts";
+import { v1Codec } from "./codecs.ts";
+import { Session } from "./session.ts";
+import { Subscription } from "./subscription.ts";
+
+/** A command that cannot be carried out, and why. */
+class Refused extends Error {
+  override readonly name = "Refused";
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+type Handlers = {
+  readonly [Type in Command["type"]]: (
+    session: V1Session,
+    command: Of<Type>,
+  ) => Reply | string | undefined | Promise<Reply | string | undefined>;
+};
+
+/** One entry per command; the type checker refuses a command without one. Each answers, or throws `Refused`. */
+const handlers: Handlers = {
+  connect: (session, command) => session.identify(command),
+  subscribe: (session, command) => session.subscribe(command),
+  unsubscribe: (session, command) => session.unsubscribe(command),
+  publish: (session, command) => session.publish(command),
+  history: (session, command) => session.history(command),
+  presence: (session, command) => session.presence(command),
+  ping: (_, { id }) => ({ type: "pong", id }),
+  ack: (session, command) => session.ack(command),
+};
+
+export class V1Session extends Session {
+  device: string | undefined;
+  #access: Access | undefined;
+  #subscriptions: Map<string, Subscription> | undefined;
+  /** Where the device stood when it connected; the engine is asked once. */
+  #kept: Promise<ReadonlyMap<string, Position>> | undefined;
+  #pending = 0;
+
+  /** The client speaks first. */
+  start(): void {}
+
+  override get isUnidentified(): boolean {
+    return this.#access === undefined;
+  }
+
+  protected execute(frame: string): void {
+    const parsed = parseCommand(frame);
+    if (parsed.ok) this.#carryOut(parsed.command);
+    else this.#send({ type: "error", ...parsed.error });
+  }
+
+  #carryOut(command: Command): void {
+    try {
+      if (this.#access === undefined && command.type !== "connect") {
+        throw new Refused("not_connected", "the first command has to be connect");
+      }
+      if (this.#pending >= MAX_PENDING_COMMANDS) {
+        throw new Refused("too_many_pending", `${MAX_PENDING_COMMANDS} commands wait for an answer`);
+      }
+      const answer = handlers[command.type](this, command as never);
+      if (answer instanceof Promise) void this.#answerLater(command, answer);
+      else this.#answer(answer);
+    } catch (error) {
+      this.#fail(command, error);
+    }
+  }
+
+  protected leave(): void {
+    for (const [, subscription] of this.#subscriptions ?? []) this.#end(subscription);
+    this.#subscriptions = undefined;
+  }
+
+  identify({ id, token, device }: Of<"connect">): Reply | undefined {
+    if (this.#access !== undefined) throw new Refused("already_connected", "connect was said already");
+    const { authenticate, clock, idleTimeoutMs, defaultChannel } = this.context;
+    const access = authenticate(token);
+    if (access === undefined) {
+      this.#send({ type: "error", id, code: "invalid_token", message: "the token is not valid" });
+      this.close(CloseCode.unauthorized, "the token is not valid");
+      return undefined;
+    }
+    this.#access = access;
+    this.device = device;
+    return {
+      type: "connected",
+      id,
+      session: this.info.id,
+      time: new Date(clock.wallMs()).toISOString(),
+      idleTimeoutMs,
+      maxFrameBytes: MAX_FRAME_BYTES,
+      defaultChannel,
+    };
+  }
+
+  async subscribe(command: Of<"subscribe">): Promise<undefined> {
+    const { channel: name } = command;
+    if (!this.#may.maySubscribe(name)) throw forbidden(`receive ${name}`);
+    this.#subscriptions ??= new Map();
+    if (this.#subscriptions.has(name))
+      throw new Refused("already_subscribed", `already subscribed to ${name}`);
+    if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
+      throw new Refused("too_many_subscriptions", `at most ${MAX_SUBSCRIPTIONS} subscriptions a connection`);
+    }
+    const subscription = new Subscription(name, this, v1Codec, this.context);
+    this.#subscriptions.set(name, subscription);
+    this.context.presence.joined(subscription.channel, this);
+    try {
+      await this.#begin(subscription, command);
+    } catch (error) {
+      if (!subscription.hasEnded) this.#forget(name, subscription);
+      throw error;
+    }
+  }
+
+  /** Says where the channel stands, then catches up. */
+  async #begin(subscription: Subscription, { id, position }: Of<"subscribe">): Promise<void> {
+    const opening = subscription.opened();
+    if (opening !== undefined) await opening;
+    const { channel } = subscription;
+    const kept = (await this.#keptPositions())?.get(channel.name);
+    if (subscription.hasEnded) throw new Refused("not_subscribed", "unsubscribed meanwhile");
+    const { epoch, delivered } = channel;
+    const start = further(epoch, position && decodePosition(position), kept);
+    if (start !== undefined && start.epoch === epoch && Math.max(...start.offsets) > delivered) {
+      throw new Refused("future_position", `the position is ahead of the log, which ends at ${delivered}`);
+    }
+    const after = start?.epoch === epoch ? start.offsets : START;
+    this.#send({
+      type: "subscribed",
+      id,
+      channel: channel.name,
+      position: { epoch, offset: delivered },
+      ...(start !== undefined && { from: encodePosition({ epoch, offsets: after }) }),
+      ...(start !== undefined && start.epoch !== epoch && { gap: { reason: "epoch" } as const }),
+    });
+    if (start === undefined) return subscription.goLive();
+    void this.#catchUp(subscription, after);
+  }
+
+  async #catchUp(subscription: Subscription, after: Position["offsets"]): Promise<void> {
+    try {
+      await subscription.catchUp(after);
+    } catch (error) {
+      if (subscription.hasEnded) return;
+      const { name: channel } = subscription.channel;
+      this.#forget(channel, subscription);
+      this.#send({ type: "revoked", channel, ...this.#explain(error) });
+    }
+  }
+
+  unsubscribe({ id, channel }: Of<"unsubscribe">): Reply {
+    const subscription = this.#subscriptions?.get(channel);
+    if (subscription === undefined) throw new Refused("not_subscribed", `not subscribed to ${channel}`);
+    // Off means not wanted: the device does not get later what comes from now on.
+    if (subscription.channel.epoch !== "") this.#note(subscription, together(subscription.channel.delivered));
+    this.#forget(channel, subscription);
+    return { type: "unsubscribed", id, channel };
+  }
+
+  async publish({ type: _, id, ...item }: Of<"publish">): Promise<Reply> {
+    if (!this.#may.mayPublish(item.channel)) throw forbidden(`publish to ${item.channel}`);
+    const [result] = await this.context.publisher.publish([item]);
+    if (result === undefined) throw new Error("the engine answered nothing");
+    return {
+      type: "published",
+      id,
+      channel: item.channel,
+      publication: result.id,
+      epoch: result.epoch,
+      ...(result.offset > 0 && { offset: result.offset }),
+      time: new Date(result.timeMs).toISOString(),
+      ...(result.duplicate && { duplicate: true as const }),
+    };
+  }
+
+  async history({ id, channel, after = 0, limit = 100 }: Of<"history">): Promise<string> {
+    if (!this.#may.mayReadHistory(channel)) throw forbidden(`read the history of ${channel}`);
+    return encodeHistoryReply(id, channel, await this.context.pages.history(channel, after, limit));
+  }
+
+  presence({ id, channel }: Of<"presence">): Reply {
+    if (!this.#may.maySeePresence(channel)) throw forbidden(`see who is in ${channel}`);
+    return { type: "presence", id, channel, ...this.context.presence.of(channel) };
+  }
+
+  ack({ channel, position }: Of<"ack">): undefined {
+    const subscription = this.#subscriptions?.get(channel);
+    // An ack of another log, or of what was never delivered, is no news.
+    if (subscription === undefined || position.epoch !== subscription.channel.epoch) return;
+    const { offsets } = decodePosition(position);
+    if (Math.max(...offsets) <= subscription.channel.delivered) this.#note(subscription, offsets);
+  }
+
+  get #may(): Access {
+    if (this.#access === undefined) throw new Refused("not_connected", "the first command has to be connect");
+    return this.#access;
+  }
+
+  #keptPositions(): Promise<ReadonlyMap<string, Position>> | undefined {
+    if (this.device === undefined) return undefined;
+    this.#kept ??= this.context.positions.of(this.device);
+    this.#kept.catch(() => {
+      this.#kept = undefined;
+    });
+    return this.#kept;
+  }
+
+  #note({ channel }: Subscription, offsets: Position["offsets"]): void {
+    if (this.device === undefined) return;
+    this.context.positions.note(this.device, channel.name, { epoch: channel.epoch, offsets });
+  }
+
+  #forget(name: string, subscription: Subscription): void {
+    this.#subscriptions?.delete(name);
+    this.#end(subscription);
+  }
+
+  #end(subscription: Subscription): void {
+    subscription.end();
+    this.context.presence.left(subscription.channel, this);
+  }
+
+  async #answerLater(command: Command, answer: Promise<Reply | string | undefined>): Promise<void> {
+    this.#pending += 1;
+    try {
+      this.#answer(await answer);
+    } catch (error) {
+      this.#fail(command, error);
+    } finally {
+      this.#pending -= 1;
+    }
+  }
+
+  #answer(answer: Reply | string | undefined): void {
+    if (answer === undefined || this.hasEnded) return;
+    this.outbound.send(typeof answer === "string" ? answer : encodeFrame(answer));
+  }
+
+  #fail(command: Command, error: unknown): void {
+    if (command.type === "ack") return;
+    this.#send({ type: "error", id: command.id, ...this.#explain(error) });
+  }
+
+  #explain(error: unknown): { code: ErrorCode; message: string } {
+    if (error instanceof Refused) return { code: error.code, message: error.message };
+    if (error instanceof EngineError)
+      return { code: "storage_unavailable", message: "the log is not available" };
+    this.context.log.error(`A command failed: ${error}`, this.logFields());
+    return { code: "internal", message: "the server failed; its log says more" };
+  }
+
+  #send(frame: Parameters<typeof encodeFrame>[0]): void {
+    if (!this.hasEnded) this.outbound.send(encodeFrame(frame));
+  }
+}
+
+function forbidden(what: string): Refused {
+  return new Refused("forbidden", `this token does not allow to ${what}`);
+}
+
+/** The further one of two; one of this log counts more than one of another. */
+function further(epoch: string, one?: Position, other?: Position): Position | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  if (one.epoch !== epoch) return other;
+  if (other.epoch !== epoch) return one;
+  return Math.min(...one.offsets) >= Math.min(...other.offsets) ? one : other;
+}
