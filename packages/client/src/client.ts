@@ -1,0 +1,265 @@
+/**
+ * The client: one connection for all channels, which comes back by itself.
+ *
+ *     const carillon = new Carillon("https://push.example.com", { token });
+ *     const news = carillon.channel("news");
+ *     news.on("publication", ({ data }) => show(data));
+ *
+ * It connects when a channel is first subscribed to or a command is sent, or by `connect`.
+ */
+import type { Command, Reply } from "@carillon/protocol/frames";
+import { encodeFrame, parseServerFrame } from "@carillon/protocol/json";
+import { SUBPROTOCOL } from "@carillon/protocol/version";
+import { Channel, type ChannelOptions } from "./channel.ts";
+import { Commands, type Question } from "./commands.ts";
+import { Connection, type ConnectionState } from "./connection.ts";
+import { Emitter } from "./emitter.ts";
+import { CarillonError } from "./errors.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { type Platform, type SocketConstructor, systemPlatform } from "./platform.ts";
+import { memoryStore, type Store } from "./stores.ts";
+
+export interface CarillonOptions {
+  /** Asked anew for every connection if it is a function. */
+  readonly token?: string | (() => string | Promise<string>);
+  /** Who this app is, across connections; its positions are then kept on the server as well. */
+  readonly device?: string;
+  /** Where positions outlive a restart of the app; in memory only unless given. */
+  readonly store?: Store;
+  /** What to connect with where there is no global `WebSocket` (Node before 22). */
+  readonly WebSocket?: SocketConstructor;
+  /** Milliseconds between signs of life; 240,000 unless given, none if `undefined`. */
+  readonly heartbeatMs?: number | undefined;
+  /** Milliseconds that a command waits for a connection and for its answer; 10,000 unless given. */
+  readonly timeoutMs?: number;
+  /** What software this is, for the operator. */
+  readonly client?: string;
+  /** Time, chance and sockets, for tests. */
+  readonly platform?: Platform;
+}
+
+/** Home routers and mobile networks forget an idle connection after five minutes and up. */
+const DEFAULT_HEARTBEAT_MS = 240_000;
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+interface Events {
+  /** What the connection is doing, for a user interface to show. */
+  state: ConnectionState;
+  /** Something failed that no promise tells of. */
+  error: CarillonError;
+  /** A heartbeat was answered, so many milliseconds after it was sent. */
+  heartbeat: number;
+}
+
+export class Carillon extends Emitter<Events> {
+  /** @internal */
+  readonly platform: Platform;
+  /** @internal */
+  readonly store: Store;
+  readonly #options: CarillonOptions;
+  readonly #connection: Connection;
+  readonly #commands: Commands;
+  readonly #heartbeat: Heartbeat;
+  readonly #channels = new Map<string, Channel>();
+  #state: ConnectionState = { status: "closed" };
+  #waiting: (() => void)[] = [];
+
+  /**
+   * @param url the server's address: `http(s):` or `ws(s):`, with or without the final `/ws`.
+   * @throws {TypeError} if it is no such address, or there is no `WebSocket`.
+   */
+  constructor(url: string, options: CarillonOptions = {}) {
+    super();
+    this.#options = options;
+    this.platform = options.platform ?? systemPlatform(options.WebSocket);
+    this.store = options.store ?? memoryStore();
+    this.#commands = new Commands(this.platform, this.#timeoutMs);
+    this.#connection = new Connection({
+      url: socketUrl(url),
+      protocols: [SUBPROTOCOL],
+      platform: this.platform,
+      onState: (state) => this.#connectionChanged(state),
+      onFrame: (frame) => this.#received(frame),
+      // Phones let sockets die in their sleep without telling anybody.
+      onWake: () => this.#heartbeat.beat(),
+    });
+    this.#heartbeat = new Heartbeat({
+      platform: this.platform,
+      send: () => {
+        this.#ask({ type: "ping" }).then(
+          () => this.#heartbeat.answered(),
+          () => {},
+        );
+        return true;
+      },
+      onAnswer: (roundTripMs) => this.emit("heartbeat", roundTripMs),
+      onMissed: () => this.#connection.abandon("a heartbeat got no answer"),
+    });
+    this.heartbeatMs = "heartbeatMs" in options ? options.heartbeatMs : DEFAULT_HEARTBEAT_MS;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Milliseconds between signs of life, `undefined` for none. Takes effect at once. */
+  set heartbeatMs(intervalMs: number | undefined) {
+    this.#heartbeat.intervalMs = intervalMs;
+  }
+
+  /** Sends a sign of life now. `false` if there is no connection. */
+  beat(): boolean {
+    return this.#heartbeat.beat();
+  }
+
+  /** The channel of this name; the same object each time. `options` count at the first call. */
+  channel(name: string, options?: ChannelOptions): Channel {
+    let channel = this.#channels.get(name);
+    if (channel === undefined) {
+      channel = new Channel(name, this, options);
+      this.#channels.set(name, channel);
+    }
+    return channel;
+  }
+
+  /** Connects, and from now on stays connected. */
+  connect(): void {
+    this.#connection.open();
+  }
+
+  /** Ends the connection and stays away until `connect`; acknowledges first what has been handled. */
+  close(): void {
+    for (const channel of this.#channels.values()) channel.flush();
+    this.#connection.close();
+  }
+
+  /**
+   * Asks once there is a connection.
+   * @internal
+   */
+  async ask(question: Question): Promise<Reply> {
+    this.connect();
+    if (this.#state.status !== "open") await this.#opened();
+    return this.#ask(question);
+  }
+
+  /** @internal */
+  send(command: Command): boolean {
+    return this.#connection.send(encodeFrame(command));
+  }
+
+  /**
+   * Gives the connection up; a new one is made.
+   * @internal
+   */
+  abandon(reason: string): void {
+    this.#connection.abandon(reason);
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  }
+
+  #ask(question: Question): Promise<Reply> {
+    return this.#commands.ask(question, (command) => this.send(command));
+  }
+
+  #opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        cancel();
+        if (this.#state.status === "open") resolve();
+        else reject(new CarillonError("closed", "the client is closed"));
+      };
+      const cancel = this.platform.setTimer(this.#timeoutMs, () => {
+        this.#waiting = this.#waiting.filter((each) => each !== done);
+        reject(new CarillonError("timeout", "no connection in time"));
+      });
+      this.#waiting.push(done);
+    });
+  }
+
+  #connectionChanged(state: ConnectionState): void {
+    if (state.status === "open") {
+      // It counts as open once the server knows who this is.
+      void this.#identify();
+      return;
+    }
+    this.#heartbeat.stop();
+    this.#commands.fail(new CarillonError("connection_lost", "the connection ended before the answer"));
+    for (const channel of this.#channels.values()) channel.disconnected();
+    this.#enter(state);
+    if (state.status === "closed") this.#wakeWaiting();
+  }
+
+  async #identify(): Promise<void> {
+    const { token, device, client } = this.#options;
+    const { state } = this.#connection;
+    try {
+      const secret = typeof token === "function" ? await token() : token;
+      // The connection that this was for may be gone.
+      if (this.#connection.state !== state) return;
+      await this.#ask({
+        type: "connect",
+        ...(secret !== undefined && { token: secret }),
+        ...(device !== undefined && { device }),
+        ...(client !== undefined && { client }),
+      });
+    } catch (error) {
+      if (this.#connection.state !== state) return;
+      this.#fail(error);
+      return this.#connection.abandon("not accepted");
+    }
+    this.#heartbeat.start();
+    this.#enter(state);
+    this.#wakeWaiting();
+    for (const channel of this.#channels.values()) channel.connected();
+  }
+
+  #fail(error: unknown): void {
+    const known = error instanceof CarillonError ? error : new CarillonError("internal", String(error));
+    this.emit("error", known);
+  }
+
+  #wakeWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  #received(text: string): void {
+    const frame = parseServerFrame(text);
+    if (frame === undefined) return;
+    switch (frame.type) {
+      case "publication":
+      case "page":
+      case "join":
+      case "leave":
+      case "revoked":
+        this.#channels.get(frame.channel)?.receive(frame);
+        break;
+      case "subscribed":
+        // Before anything else of its channel is looked at, and not a promise's turn later.
+        this.#channels.get(frame.channel)?.subscribed(frame);
+        this.#commands.settle(frame);
+        break;
+      default:
+        this.#commands.settle(frame);
+    }
+  }
+
+  #enter(state: ConnectionState): void {
+    this.#state = state;
+    this.emit("state", state);
+  }
+}
+
+/** `https://host/base` is `wss://host/base/ws`. */
+function socketUrl(text: string): string {
+  const url = new URL(text);
+  url.protocol = url.protocol.replace("http", "ws");
+  if (!/^wss?:$/.test(url.protocol)) throw new TypeError(`not an address of a server: ${text}`);
+  url.hash = "";
+  if (!url.pathname.endsWith("/ws")) url.pathname = `${url.pathname.replace(/\/$/, "")}/ws`;
+  return url.href;
+}

@@ -1,0 +1,21 @@
+/** What can go wrong, typed: an error code of the protocol, or one of the client's own. */
+import type { ErrorCode } from "@carillon/protocol/frames";
+
+export type ClientErrorCode =
+  | ErrorCode
+  /** No answer in time, or no connection to ask on. */
+  | "timeout"
+  /** The connection ended before the answer; it is not known whether the command was carried out. */
+  | "connection_lost"
+  /** The client was closed, by the app or by the server for good. */
+  | "closed";
+
+export class CarillonError extends Error {
+  override readonly name = "CarillonError";
+  /** Stable; programs may compare it. */
+  readonly code: ClientErrorCode;
+  constructor(code: ClientErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

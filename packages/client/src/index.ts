@@ -1,0 +1,17 @@
+/**
+ * `@carillon/client`: one connection that stays, and channels that lose nothing.
+ *
+ *     import { Carillon, localStorageStore } from "@carillon/client";
+ *
+ *     const carillon = new Carillon("https://push.example.com", { token, store: localStorageStore() });
+ *     const news = carillon.channel("news");
+ *     news.on("publication", ({ data }) => show(data));
+ *     news.on("gap", () => reloadEverything());
+ */
+export type { Gap, Json, Member, Publication, Published, PublishOptions } from "@carillon/protocol/frames";
+export type { Position } from "@carillon/protocol/position";
+export { Channel, type ChannelOptions, type ChannelState, type Received } from "./channel.ts";
+export { Carillon, type CarillonOptions } from "./client.ts";
+export type { ConnectionState } from "./connection.ts";
+export { CarillonError, type ClientErrorCode } from "./errors.ts";
+export { localStorageStore, memoryStore, type Store } from "./stores.ts";

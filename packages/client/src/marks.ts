@@ -1,0 +1,81 @@
+/**
+ * What has been handled, kept in the store and acknowledged to the server: at most once a second each, and never ahead of
+ * the app.
+ */
+import type { Command } from "@carillon/protocol/frames";
+import {
+  decodePosition,
+  encodePosition,
+  furthest,
+  type Position,
+  type WirePosition,
+} from "@carillon/protocol/position";
+import type { CancelTimer, Platform } from "./platform.ts";
+import type { Store } from "./stores.ts";
+
+/** A crash makes the app see again what it had handled in this time. */
+const WRITE_AFTER_MS = 1_000;
+
+export interface MarksPorts {
+  readonly store: Store;
+  readonly platform: Platform;
+  send(command: Command): boolean;
+}
+
+export class Marks {
+  readonly #channel: string;
+  readonly #ports: MarksPorts;
+  #handled: Position | undefined;
+  #cancel: CancelTimer | undefined;
+
+  constructor(channel: string, ports: MarksPorts) {
+    this.#channel = channel;
+    this.#ports = ports;
+  }
+
+  /** What was kept by an earlier life of the app. What cannot be read counts as nothing. */
+  async load(): Promise<Position | undefined> {
+    try {
+      const kept = await this.#ports.store.load(this.#channel);
+      this.#handled = kept === undefined ? undefined : decodePosition(JSON.parse(kept) as WirePosition);
+    } catch {
+      this.#handled = undefined;
+    }
+    return this.#handled;
+  }
+
+  /** Everything up to `position` has been handled. Within an epoch it only moves on. */
+  move(position: Position): void {
+    const handled = this.#handled;
+    this.#handled =
+      handled?.epoch === position.epoch
+        ? { epoch: position.epoch, offsets: furthest(handled.offsets, position.offsets) }
+        : position;
+    this.#cancel ??= this.#ports.platform.setTimer(WRITE_AFTER_MS, () => this.flush());
+  }
+
+  /** Keeps and acknowledges now what waits. */
+  flush(): void {
+    if (this.#cancel === undefined || this.#handled === undefined) return;
+    this.#cancel();
+    this.#cancel = undefined;
+    const position = encodePosition(this.#handled);
+    this.#ports.send({ type: "ack", channel: this.#channel, position });
+    this.#save(JSON.stringify(position));
+  }
+
+  /** What was handled is of no interest any more. */
+  forget(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#handled = undefined;
+    this.#save(undefined);
+  }
+
+  /** A store that fails costs no more than seeing something twice after a restart. */
+  #save(value: string | undefined): void {
+    Promise.resolve()
+      .then(() => this.#ports.store.save(this.#channel, value))
+      .catch(() => {});
+  }
+}

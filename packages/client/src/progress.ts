@@ -1,0 +1,75 @@
+/**
+ * How far a channel has come: which publications are new, which were seen, and where something is missing. Pure; the
+ * rules are PROTOCOL.md's, "What a client does".
+ */
+import type { Publication } from "@carillon/protocol/frames";
+import {
+  advance,
+  furthest,
+  type Lane,
+  laneOf,
+  type Offsets,
+  type Position,
+  together,
+} from "@carillon/protocol/position";
+
+/** Ids that are remembered; enough for what was on its way while a connection was cut. */
+const REMEMBERED = 1_000;
+
+export type Verdict = "new" | "seen" | "missing";
+
+export class Progress {
+  #position: Position | undefined;
+  #ids = new Set<string>();
+
+  /** Everything up to here has been received; `undefined` before the channel was ever subscribed to. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+  set position(position: Position | undefined) {
+    this.#position = position;
+  }
+
+  /** Decides on a publication and, if it is new, moves on. In a page a jump is no loss. */
+  take({ id, offset, prev = 0, urgency = "normal" }: Publication, inPage: boolean): Verdict {
+    const lane = laneOf(urgency);
+    const position = this.#position;
+    if (offset !== undefined && position !== undefined) {
+      if (offset <= position.offsets[lane]) return "seen";
+      if (!inPage && prev > position.offsets[lane]) return "missing";
+    }
+    const seen = this.#ids.has(id);
+    if (!seen) this.#remember(id);
+    if (offset !== undefined) this.#moveLane(lane, offset);
+    return seen ? "seen" : "new";
+  }
+
+  /** A page covered everything up to `to`. */
+  cover(to: number): void {
+    if (this.#position === undefined) return;
+    this.#position = { ...this.#position, offsets: furthest(this.#position.offsets, together(to)) };
+  }
+
+  /** The position and ids of before mean nothing any more. */
+  forget(): void {
+    this.#position = undefined;
+    this.#ids.clear();
+  }
+
+  #moveLane(lane: Lane, offset: number): void {
+    if (this.#position === undefined) return;
+    this.#position = { ...this.#position, offsets: advance(this.#position.offsets, lane, offset) };
+  }
+
+  #remember(id: string): void {
+    this.#ids.add(id);
+    if (this.#ids.size <= REMEMBERED) return;
+    const [oldest] = this.#ids;
+    if (oldest !== undefined) this.#ids.delete(oldest);
+  }
+}
+
+/** Whether `one` stands at or beyond `other` in every lane. */
+export function reaches(one: Offsets, other: Offsets): boolean {
+  return one.every((offset, lane) => offset >= (other[lane] ?? 0));
+}
