@@ -5,8 +5,9 @@
 import type { Bench } from "./bench.ts";
 import { fanout } from "./fanout.ts";
 import { killAll } from "./lib/processes.ts";
+import { recovery } from "./recovery.ts";
 
-const benches: readonly Bench[] = [fanout];
+const benches: readonly Bench[] = [fanout, recovery];
 
 process.exit(await run(process.argv.slice(2)));
 

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { compile } from "./lib/compile.ts";
+import type { LoadProtocol } from "./lib/load.ts";
 import { kill, start } from "./lib/processes.ts";
 
 export interface Push {
@@ -13,7 +14,7 @@ export interface Contender {
   readonly name: string;
   /** What a client asks for. */
   readonly path: string;
-  readonly protocol: "plain" | "socket.io";
+  readonly protocol: LoadProtocol;
   command(push: Push): readonly string[];
 }
 
@@ -36,6 +37,7 @@ export function contenders(directory: string): readonly Contender[] {
   return [
     { ...plain, name: "floor", command: ({ periodMs, text }) => [floor, String(periodMs), text] },
     { ...plain, name: "carillon", command: carillon },
+    { path: "/ws", protocol: "carillon.v1", name: "carillon.v1", command: carillon },
     { ...plain, name: "ws", command: ws("plain") },
     { ...plain, name: "ws-once", command: ws("once") },
     {

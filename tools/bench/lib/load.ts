@@ -1,5 +1,6 @@
 /** The load: thousands of clients in one process of their own, which counts frames; see `native/load.c`. */
 import { join } from "node:path";
+import type { FileSink } from "bun";
 import { compile } from "./compile.ts";
 import type { Run } from "./lateness.ts";
 import { kill, start } from "./processes.ts";
@@ -9,12 +10,18 @@ export interface LoadOptions {
   readonly core: number;
   readonly port: number;
   readonly path: string;
-  readonly protocol: "plain" | "socket.io";
+  readonly protocol: LoadProtocol;
   readonly clients: number;
   readonly periodMs: number;
+  /** Where all clients subscribe from, once they are told to `go`; JSON of the wire. */
+  readonly position?: string;
 }
 
+export type LoadProtocol = "plain" | "socket.io" | "carillon.v1";
+
 export interface Load {
+  /** Lets clients that have a position subscribe. */
+  go(): void;
   /** The next run that all clients have, or have not, received. */
   nextRun(): Promise<Run>;
   stop(): Promise<void>;
@@ -32,9 +39,10 @@ const RUN_LIMIT = { periods: 3, ms: 10_000 };
  * @throws {Error} when they do not all get in, and later from `nextRun` when one is thrown out or no run comes.
  */
 export async function startLoad(options: LoadOptions): Promise<Load> {
-  const { program, core, port, path, protocol, clients, periodMs } = options;
+  const { program, core, port, path, protocol, clients, periodMs, position } = options;
   const command = [program, String(port), path, protocol, String(clients), String(periodMs)];
-  const child = start(command, { core, stdout: "pipe" });
+  if (position !== undefined) command.push(position);
+  const child = start(command, { core, stdin: "pipe", stdout: "pipe" });
   const lines = linesOf(child.stdout as ReadableStream<Uint8Array>);
   const next = async (limitMs: number, awaited: string) => {
     const { value } = await within(limitMs, awaited, lines.next());
@@ -43,6 +51,11 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   };
   await next(CONNECT_LIMIT_MS, `${clients} clients were connected`);
   return {
+    go() {
+      const stdin = child.stdin as FileSink;
+      stdin.write("go\n");
+      stdin.flush();
+    },
     async nextRun() {
       const limitMs = RUN_LIMIT.periods * periodMs + RUN_LIMIT.ms;
       const [, frames, firstNs, lastNs] = await next(limitMs, "a push");

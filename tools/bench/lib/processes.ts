@@ -6,6 +6,8 @@ import type { Subprocess } from "bun";
 
 export interface Start {
   readonly core: number;
+  /** Nothing unless given. */
+  readonly stdin?: "pipe";
   readonly stdout: "pipe" | { readonly file: string };
 }
 
@@ -15,13 +17,13 @@ const running = new Set<Subprocess>();
  * Starts a command. Its process id is the command's own, for `setpriv` and `taskset` give their place to it.
  * @throws {Error} when this is no Linux with util-linux.
  */
-export function start(command: readonly string[], { core, stdout }: Start): Subprocess {
+export function start(command: readonly string[], { core, stdin, stdout }: Start): Subprocess {
   for (const tool of ["setpriv", "taskset"]) {
     if (Bun.which(tool) === null) throw new Error(`${tool} is missing (Debian: util-linux); Linux only`);
   }
   const wrapped = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", String(core), ...command];
   const child = Bun.spawn(wrapped, {
-    stdin: "ignore",
+    stdin: stdin ?? "ignore",
     stdout: stdout === "pipe" ? "pipe" : Bun.file(stdout.file),
     stderr: "inherit",
   });

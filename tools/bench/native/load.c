@@ -1,7 +1,10 @@
 /*
  * The load of the benches: CLIENTS WebSocket clients in one process, which counts the frames that arrive.
  *
- *   load PORT PATH plain|socket.io CLIENTS PERIOD_MS
+ *   load PORT PATH plain|socket.io|carillon.v1 CLIENTS PERIOD_MS [POSITION]
+ *
+ * With a POSITION ({"epoch":"…","offset":0}) all clients wait for a line on standard input and then subscribe from it
+ * at once; the run is the pages that they are caught up with, one each.
  *
  * Prints "ready" once all clients are connected, then for each run of a timed push "run FRAMES FIRST_NS LAST_NS":
  * how many frames came, and when the first and the last did, on the monotonic clock. A run ends with the frame
@@ -47,6 +50,8 @@ static struct {
   struct sockaddr_in server;
   const char *path;
   int socket_io;
+  int carillon_v1;
+  const char *position;
   long clients;
   int64_t silence_ns;
 } options;
@@ -99,8 +104,9 @@ static void start_client(void) {
 
   length = snprintf(request, sizeof request,
                     "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2FyaWxsb24gYmVuY2ghIQ==\r\n\r\n",
-                    options.path, ntohs(options.server.sin_port));
+                    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2FyaWxsb24gYmVuY2ghIQ==\r\n%s\r\n",
+                    options.path, ntohs(options.server.sin_port),
+                    options.carillon_v1 ? "Sec-WebSocket-Protocol: carillon.v1\r\n" : "");
   send_all(client->fd, request, length);
 
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
@@ -145,12 +151,37 @@ static void take_socket_io(struct client *client, int64_t at_ns) {
   else fail("an unknown Socket.IO packet");
 }
 
+static int begins(const struct client *client, const char *text) {
+  size_t length = strlen(text);
+  return client->kept_length >= (int)length && memcmp(client->kept, text, length) == 0;
+}
+
+static void subscribe(const struct client *client) {
+  char command[KEPT];
+  int length = snprintf(command, sizeof command, "{\"type\":\"subscribe\",\"id\":2,\"channel\":\"push\"%s%s}",
+                        options.position ? ",\"position\":" : "", options.position ? options.position : "");
+  if (length >= (int)sizeof command) fail("the position is too long");
+  send_frame(client->fd, 1, command, length);
+}
+
+static void take_carillon_v1(struct client *client, int64_t at_ns) {
+  if (begins(client, "{\"type\":\"connected\"")) {
+    if (options.position) client_open(client);
+    else subscribe(client);
+  } else if (begins(client, "{\"type\":\"subscribed\"")) {
+    if (!options.position) client_open(client);
+  } else if (begins(client, "{\"type\":\"publication\"") || begins(client, "{\"type\":\"page\"")) {
+    count_push(at_ns);
+  } else fail("an unknown frame");
+}
+
 static void take_frame(struct client *client, int64_t at_ns) {
   int opcode = client->head[0] & 15;
   if (opcode == 9) send_frame(client->fd, 10, client->kept, client->kept_length);
   else if (opcode == 8) fail("the server has closed a connection");
   else if (opcode > 2) return;
   else if (options.socket_io) take_socket_io(client, at_ns);
+  else if (options.carillon_v1) take_carillon_v1(client, at_ns);
   else count_push(at_ns);
 }
 
@@ -213,7 +244,8 @@ static size_t take_handshake(struct client *client, const unsigned char *bytes, 
   if (client->kept_length < 12 || memcmp(client->kept, "HTTP/1.1 101", 12) != 0) fail("the handshake was refused");
   client->kept_length = 0;
   client->upgraded = 1;
-  if (!options.socket_io) client_open(client);
+  if (options.carillon_v1) send_frame(client->fd, 1, "{\"type\":\"connect\",\"id\":1}", 25);
+  else if (!options.socket_io) client_open(client);
   return at;
 }
 
@@ -229,6 +261,14 @@ static void client_readable(struct client *client) {
   take_frames(client, buffer + taken, length - taken, at_ns);
 }
 
+/* The line that lets all clients subscribe. */
+static void read_go(void) {
+  char line[16];
+  if (read(0, line, sizeof line) <= 0) fail("standard input has ended");
+  epoll_ctl(poller, EPOLL_CTL_DEL, 0, NULL);
+  for (long at = 0; at < options.clients; at++) subscribe(&clients[at]);
+}
+
 /* Every client is a file, and a shell's limit may be 1,024. */
 static void raise_file_limit(void) {
   struct rlimit limit;
@@ -240,12 +280,14 @@ static void raise_file_limit(void) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 6) fail("load PORT PATH plain|socket.io CLIENTS PERIOD_MS");
+  if (count != 6 && count != 7) fail("load PORT PATH plain|socket.io|carillon.v1 CLIENTS PERIOD_MS [POSITION]");
   options.server.sin_family = AF_INET;
   options.server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   options.server.sin_port = htons(atoi(arguments[1]));
   options.path = arguments[2];
   options.socket_io = strcmp(arguments[3], "socket.io") == 0;
+  options.carillon_v1 = strcmp(arguments[3], "carillon.v1") == 0;
+  options.position = arguments[6];
   options.clients = atol(arguments[4]);
   options.silence_ns = atoll(arguments[5]) * 1000000 / 2;
   raise_file_limit();
@@ -254,11 +296,18 @@ int main(int count, char **arguments) {
   clients = calloc(options.clients, sizeof *clients);
   poller = epoll_create1(EPOLL_CLOEXEC);
   if (clients == NULL || poller < 0) fail("cannot start");
+  if (options.position) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, 0, &event) < 0) fail("cannot watch standard input");
+  }
   start_clients();
   for (;;) {
     struct epoll_event events[256];
     int ready = epoll_wait(poller, events, 256, -1);
     if (ready < 0 && errno != EINTR) fail("cannot wait");
-    for (int at = 0; at < ready; at++) client_readable(events[at].data.ptr);
+    for (int at = 0; at < ready; at++) {
+      if (events[at].data.ptr == NULL) read_go();
+      else client_readable(events[at].data.ptr);
+    }
   }
 }
