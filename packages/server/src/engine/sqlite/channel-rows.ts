@@ -1,5 +1,6 @@
 /** The writer's channel rows: those in use stay in memory, a million others cost disk alone. */
-import type { Database } from "bun:sqlite";
+
+import type { Connection } from "./connection.ts";
 
 export interface ChannelRow {
   readonly id: number;
@@ -26,7 +27,7 @@ export class ChannelRows {
   #old = new Map<string, ChannelRow>();
   #changed = new Map<string, ChannelRow>();
 
-  constructor(db: Database) {
+  constructor(db: Connection) {
     this.#select = db.prepare<Columns, [string]>(
       `SELECT id, high, normal, low, dropped_high, dropped_normal, dropped_low, count, bytes, oldest_ms
        FROM channel WHERE name = ?`,

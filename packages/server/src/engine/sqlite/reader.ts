@@ -2,10 +2,10 @@
  * Reads on the main thread, on a handle of its own that cannot write. A page of 100 small publications takes about
  * 0.1 ms, less than a trip to another thread and back costs when that thread is in an fsync.
  */
-import type { Database } from "bun:sqlite";
 import { type Offsets, type Position, START } from "@carillon/protocol/position";
 import type { Accepted, ChannelInfo, ReadPage, ReadRequest } from "../engine.ts";
 import { gapOf } from "../gap.ts";
+import type { Connection } from "./connection.ts";
 import { connectReader } from "./schema.ts";
 
 /**
@@ -22,7 +22,7 @@ type Dropped = [id: number, high: number, normal: number, low: number];
 type Scan = Omit<ReadPage, "epoch" | "gap">;
 
 export class Reader {
-  readonly #db: Database;
+  readonly #db: Connection;
   readonly #top;
   readonly #dropped;
   readonly #publications;

@@ -1,5 +1,5 @@
 /** The one file: its tables, how a connection is set up, and how another Carillon's file is told apart. */
-import { Database } from "bun:sqlite";
+import { Connection } from "./connection.ts";
 
 /** "CRLN" in the file's header: `file carillon.db` and we ourselves know it by that. */
 export const APPLICATION_ID = 0x43524c4e;
@@ -42,17 +42,11 @@ const TABLES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/**
- * Every number kept is an offset, a count or milliseconds, all below 2^53 for ever: plain numbers hold them, at a tenth
- * of the cost of bigints. `strict` makes a misspelt parameter an error instead of a NULL.
- */
-const OPTIONS = { strict: true, safeIntegers: false } as const;
-
 /** The writer has no rival; it waits only for a backup tool that holds the file for a moment. */
 const WRITER_BUSY_MS = 5_000;
 
-export function connectWriter(file: string): Database {
-  const db = new Database(file, { ...OPTIONS, create: true, readwrite: true });
+export function connectWriter(file: string): Connection {
+  const db = new Connection(file, { create: true, readwrite: true });
   db.run(`PRAGMA busy_timeout = ${WRITER_BUSY_MS}`);
   db.run("PRAGMA journal_mode = WAL");
   // NORMAL would lose the last commits when the machine loses power, and those were answered.
@@ -66,31 +60,25 @@ export function connectWriter(file: string): Database {
 /** In WAL a reader waits for nobody, save for a moment when the log is recovered; the event loop waits with it. */
 const READER_BUSY_MS = 50;
 
-export function connectReader(file: string): Database {
-  const db = new Database(file, { ...OPTIONS, readonly: true });
+export function connectReader(file: string): Connection {
+  const db = new Connection(file, { readonly: true });
   db.run(`PRAGMA busy_timeout = ${READER_BUSY_MS}`);
   return db;
 }
 
-/** Makes the tables if the file is new. Resolves nothing about files of others: `check.ts` has looked before. */
-export function prepareSchema(db: Database, newEpoch: string): string {
-  if (numberOf(db, "PRAGMA user_version") === 0) {
-    db.transaction(() => {
-      db.run(TABLES);
-      db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
-      db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-      db.run("INSERT INTO meta VALUES ('epoch', ?)", [newEpoch]);
-    })();
+/** Makes the tables if the file is new, and says the log's epoch. `check.ts` has looked before whose file it is. */
+export function prepareSchema(db: Connection, newEpoch: string): string {
+  if (db.value("PRAGMA user_version") === 0) {
+    db.run("BEGIN IMMEDIATE");
+    db.run(TABLES);
+    db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
+    db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    db.prepare("INSERT INTO meta VALUES ('epoch', ?)").run(newEpoch);
+    db.run("COMMIT");
   }
-  return epochOf(db);
+  return epochOf(db) ?? "";
 }
 
-export function epochOf(db: Database): string {
-  return db.query<{ value: string }, []>("SELECT value FROM meta WHERE key = 'epoch'").get()?.value ?? "";
-}
-
-/** The one number that `sql` gives. */
-export function numberOf(db: Database, sql: string): number {
-  const [[value] = []] = db.query(sql).values();
-  return Number(value);
+export function epochOf(db: Connection): string | undefined {
+  return db.value("SELECT value FROM meta WHERE key = 'epoch'") as string | undefined;
 }

@@ -1,14 +1,14 @@
 /** What the writer writes. Knows no threads: `writer.ts` hands it one request at a time. */
-import type { Database } from "bun:sqlite";
 import { type DevicePosition, IDEMPOTENCY_MS, type NewPublication } from "../engine.ts";
 import { type ChannelRow, ChannelRows } from "./channel-rows.ts";
+import type { Connection } from "./connection.ts";
 import type { Commit, Committed, Repeat } from "./messages.ts";
 
 type First = [rowid: number, id: string, offset: number, timeMs: number];
 
 export class Store {
   readonly rows: ChannelRows;
-  readonly #db: Database;
+  readonly #db: Connection;
   readonly #begin;
   readonly #commit;
   readonly #insert;
@@ -19,7 +19,7 @@ export class Store {
   readonly #savePosition;
   readonly #probe;
 
-  constructor(db: Database) {
+  constructor(db: Connection) {
     this.#db = db;
     this.rows = new ChannelRows(db);
     this.#begin = db.prepare("BEGIN IMMEDIATE");

@@ -2,10 +2,10 @@
  * Removing in the background, one slice at a time; between two slices the writer takes what has come meanwhile, so no
  * publish waits longer than a slice takes.
  */
-import type { Database } from "bun:sqlite";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { IDEMPOTENCY_MS } from "../engine.ts";
 import type { ChannelRow } from "./channel-rows.ts";
+import type { Connection } from "./connection.ts";
 import type { ChannelRetention, Sliced } from "./messages.ts";
 import type { Store } from "./store.ts";
 
@@ -19,7 +19,7 @@ type Oldest = [offset: number, lane: 0 | 1 | 2, timeMs: number, size: number];
 
 export class Sweep {
   readonly #store: Store;
-  readonly #db: Database;
+  readonly #db: Connection;
   readonly #clock: Clock;
   readonly #selectExpired;
   readonly #deleteOne;
@@ -28,7 +28,7 @@ export class Sweep {
   readonly #selectOldest;
   readonly #deleteUpTo;
 
-  constructor(db: Database, store: Store, clock: Clock = systemClock) {
+  constructor(db: Connection, store: Store, clock: Clock = systemClock) {
     this.#db = db;
     this.#store = store;
     this.#clock = clock;

@@ -1,5 +1,5 @@
 /** The writer: the Worker that holds the file's one writing handle, so that an fsync never blocks the event loop. */
-import type { Database } from "bun:sqlite";
+import type { Connection } from "./connection.ts";
 import type { Commit, Committed, Failed, Replies, WriterRequest } from "./messages.ts";
 import { problemOf } from "./problem.ts";
 import { connectWriter, prepareSchema } from "./schema.ts";
@@ -10,7 +10,7 @@ declare const self: Worker;
 
 interface Medium {
   readonly file: string;
-  readonly db: Database;
+  readonly db: Connection;
   readonly store: Store;
   readonly sweep: Sweep;
 }
@@ -37,7 +37,7 @@ function open({
   newEpoch,
   maxPages,
 }: Extract<WriterRequest, { kind: "open" }>): Replies["open"] | Failed {
-  let db: Database | undefined;
+  let db: Connection | undefined;
   try {
     db = connectWriter(file);
     if (maxPages !== undefined) db.run(`PRAGMA max_page_count = ${maxPages}`);
