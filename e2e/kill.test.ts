@@ -10,7 +10,7 @@ import { systemClock } from "../packages/server/src/lib/clock.ts";
 import { silentLog } from "../packages/server/src/lib/log.ts";
 import { Lines } from "./support/lines.ts";
 
-const KILLS = 60;
+const KILLS = 100;
 const program = join(import.meta.dir, "support/publisher.ts");
 
 interface Life {

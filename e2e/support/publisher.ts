@@ -14,6 +14,7 @@ const [dir = "", life = ""] = process.argv.slice(2);
 
 const CALLERS = 40;
 const CHANNELS = 5;
+const RETRY_MS = 20;
 let made = 0;
 
 try {
@@ -31,7 +32,8 @@ type Publish = (items: readonly NewPublication[]) => Promise<readonly PublishRes
 async function publishForever(publish: Publish): Promise<void> {
   for (;;) {
     const items = Array.from({ length: 1 + (made % 3) }, newPublication);
-    const results = await publish(items);
+    const results = await publish(items).catch(refused);
+    if (results === undefined) continue;
     const lines = results.map(({ id, offset, epoch }, index) =>
       JSON.stringify({
         channel: items[index]?.channel,
@@ -61,6 +63,12 @@ function newPublication(): NewPublication {
     stored: true,
     idempotencyKey: id,
   };
+}
+
+/** Says why, and tries again a little later. */
+async function refused(error: Error): Promise<undefined> {
+  process.stdout.write(`refused ${error.message}\n`);
+  await new Promise<void>((resolve) => systemClock.setTimer(RETRY_MS, resolve));
 }
 
 /** Nobody may hear of what is not kept: the test compares. */

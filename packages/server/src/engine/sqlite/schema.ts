@@ -68,14 +68,16 @@ export function connectReader(file: string): Connection {
 
 /** Makes the tables if the file is new, and says the log's epoch. `check.ts` has looked before whose file it is. */
 export function prepareSchema(db: Connection, newEpoch: string): string {
+  db.run("BEGIN IMMEDIATE");
   if (db.value("PRAGMA user_version") === 0) {
-    db.run("BEGIN IMMEDIATE");
     db.run(TABLES);
     db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     db.prepare("INSERT INTO meta VALUES ('epoch', ?)").run(newEpoch);
-    db.run("COMMIT");
   }
+  // SQLite opens a read-only file without a word, and begins a transaction on it; the first write fails.
+  db.run("UPDATE meta SET value = value WHERE key = 'epoch'");
+  db.run("COMMIT");
   return epochOf(db) ?? "";
 }
 
