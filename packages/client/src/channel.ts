@@ -207,7 +207,10 @@ export class Channel extends Emitter<Events> {
     if (before === undefined || before.epoch !== start.epoch || reaches(start.offsets, before.offsets)) {
       this.#progress.position = start;
       // Kept at once: an app that was started, heard nothing and was started again has missed what came between.
-      if (from === undefined) this.#marks.move(start);
+      if (from === undefined) {
+        this.#marks.move(start);
+        this.#marks.flush();
+      }
     }
     if (gap !== undefined) this.emit("gap", gap);
     this.#top = top.offsets;

@@ -48,6 +48,17 @@ export class VirtualClock {
     this.#nowMs = targetMs;
   }
 
+  /** Moves on to the next timer that is due within `deltaMs` and fires it; `false`, and moved on by all of it, if none is. */
+  step(deltaMs: number): boolean {
+    const next = this.#earliest();
+    if (next === undefined || next.dueMs > this.#nowMs + deltaMs) {
+      this.#nowMs += deltaMs;
+      return false;
+    }
+    this.#fire(next);
+    return true;
+  }
+
   /** Moves `deltaMs` on as a stalled process would see it: what fell due meanwhile fires late, at the end. */
   stall(deltaMs: number): void {
     this.#nowMs += deltaMs;
