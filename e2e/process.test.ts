@@ -86,7 +86,14 @@ test("output that nobody reads does not stop it", async () => {
 
 test("a port in use: one line, exit code 1", async () => {
   await using server = await Server.start();
-  const { code, out, err } = await run("serve", "--host", "127.0.0.1", "--port", String(server.port));
+  const { code, out, err } = await run(
+    "serve",
+    "--host",
+    "127.0.0.1",
+    "--memory",
+    "--port",
+    String(server.port),
+  );
   expect({ code, out }).toEqual({ code: 1, out: [] });
   expect(err).toHaveLength(1);
   expect(err[0]).toContain(String(server.port));
