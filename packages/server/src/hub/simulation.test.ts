@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import type { PublishOptions } from "@carillon/protocol/frames";
 import type { Accepted } from "../engine/engine.ts";
-import { App, CHANNELS, type Record, World } from "./testing/simulation.ts";
+import { App, CHANNELS, PlainApp, type Record, World } from "./testing/simulation.ts";
 
 const ONE_SEED = process.env["SEED"];
 const SEEDS = ONE_SEED === undefined ? Number(process.env["SEEDS"] ?? 2_500) : 1;
@@ -26,6 +26,7 @@ async function simulate(seed: number): Promise<void> {
   const world = new World(seed);
   const { random } = world;
   const apps = [new App(world, undefined), new App(world, "phone"), new App(world, undefined)];
+  const plain = new PlainApp(world);
   let number = 0;
   const publishing: Promise<void>[] = [];
   for (let event = 0; event < 60; event++) {
@@ -35,16 +36,30 @@ async function simulate(seed: number): Promise<void> {
       const burst = 1 + Math.floor(random() * 4);
       const channel = pick(random, CHANNELS);
       for (let n = 0; n < burst; n++) publishing.push(world.publish(channel, ++number, optionsOf(random)));
-    } else if (chance < 0.9) pick(random, apps).cut();
+    } else if (chance < 0.9) pick(random, [...apps, plain]).cut();
     else if (chance < 0.96) pick(random, apps).start();
     else world.startServer();
   }
   // All heals. What is left is to converge.
   await world.pass(120_000);
   await Promise.all(publishing);
+  checkPlain(world, plain);
   for (const app of apps) {
     expect(app.channels.map(({ state }) => state)).toEqual(CHANNELS.map(() => "live"));
     for (const record of app.records) check(world, record);
+  }
+}
+
+/** Without a client's own bookkeeping: the server alone sends nothing twice, and all that is kept. */
+function checkPlain(world: World, { connections }: PlainApp): void {
+  const stored = world.committed.filter(({ channel }) => channel === "news");
+  const offsetOf = new Map(stored.map(({ data, offset }) => [Number(data), offset]));
+  for (const received of connections) {
+    const offsets = received.flatMap((data) => offsetOf.get(data) ?? []);
+    expect(
+      offsets.every((offset, at) => at === 0 || offset > (offsets[at - 1] ?? 0)),
+      `a plain client has each once, in order: ${offsets}`,
+    ).toBe(true);
   }
 }
 

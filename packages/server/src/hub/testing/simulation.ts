@@ -145,6 +145,37 @@ export class App {
   }
 }
 
+/**
+ * A plain-text client, which drops nothing itself: what the server sends twice, it has twice. It asks for everything
+ * kept on every connection.
+ */
+export class PlainApp {
+  /** What came, by connection. */
+  readonly connections: number[][] = [];
+  readonly #world: World;
+  #link: SimulatedLink | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#connect();
+  }
+
+  cut(): void {
+    this.#link?.cut();
+  }
+
+  #connect(): void {
+    const link = this.#world.connect("news");
+    this.#link = link;
+    const received: number[] = [];
+    this.connections.push(received);
+    link.client.addEventListener("message", ({ data }) => received.push(Number(data)));
+    link.client.addEventListener("close", () => {
+      this.#world.clock.setTimer(500, () => this.#connect());
+    });
+  }
+}
+
 export class World {
   readonly clock = new VirtualClock();
   readonly random: () => number;
@@ -186,15 +217,18 @@ export class World {
     });
   }
 
-  connect(): SimulatedLink {
+  /** With `plainChannel`, a plain-text client that wants everything kept of it. */
+  connect(plainChannel?: string): SimulatedLink {
     const hub = this.#hub;
     const link = new SimulatedLink({
       clock: this.clock,
       random: this.random,
-      accept: (outbound) =>
-        hub === this.#hub
-          ? hub?.connectV1({ id: `s${++this.#connections}`, address: "::1" }, outbound)
-          : undefined,
+      accept: (outbound) => {
+        if (hub !== this.#hub) return undefined;
+        const info = { id: `s${++this.#connections}`, address: "::1" };
+        if (plainChannel === undefined) return hub?.connectV1(info, outbound);
+        return hub?.connectText({ ...info, channels: [plainChannel], since: { offset: 0 } }, outbound);
+      },
       hangUp: (session, code) => {
         this.#links.delete(link);
         hub?.disconnect(session, code, "");
