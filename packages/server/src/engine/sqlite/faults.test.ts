@@ -130,6 +130,9 @@ test("a full disk rejects publishes and nothing else, and works again when there
   const { publications } = await engine.read("news", whole);
   expect(publications.map(({ id }) => id)).toEqual(accepted);
   expect(announced).toEqual(accepted);
+  // What is not written needs no disk: it reaches those who are connected.
+  await engine.publish([item({ id: "live", stored: false })]);
+  expect(announced.at(-1)).toBe("live");
   // Room: what has expired is removed in the background.
   clock.advance(61_000);
   let again: readonly unknown[] = [];

@@ -10,6 +10,7 @@ import type { Position } from "@carillon/protocol/position";
 import type { Clock } from "../../lib/clock.ts";
 import { randomName } from "../../lib/ids.ts";
 import type { Log } from "../../lib/log.ts";
+import { accepted } from "../accepted.ts";
 import {
   type Accepted,
   type ChannelInfo,
@@ -74,6 +75,11 @@ function makeDirectory(dir: string): void {
   }
 }
 
+/** A key has to be written down even if its publication is not. */
+function isTransient({ stored, idempotencyKey }: NewPublication): boolean {
+  return !stored && idempotencyKey === undefined;
+}
+
 interface Parts {
   readonly file: string;
   readonly link: WriterLink;
@@ -102,7 +108,13 @@ class SqliteEngine implements Engine {
 
   async publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
     this.#assertOpen();
-    return this.#commits.next().publish(items);
+    return items.every(isTransient) ? this.#pass(items) : this.#commits.next().publish(items);
+  }
+
+  /** Nothing of it is written, so it neither waits for the disk nor needs one that works. */
+  #pass(items: readonly NewPublication[]): readonly PublishResult[] {
+    this.#announce(items.map((item) => accepted(item, 0, 0)));
+    return items.map(({ id, timeMs }) => ({ id, epoch: this.#epoch, offset: 0, timeMs, duplicate: false }));
   }
 
   onPublication(listener: (commit: readonly Accepted[]) => void): void {
