@@ -63,6 +63,7 @@ export class Carillon extends Emitter<Events> {
   readonly #channels = new Map<string, Channel>();
   #state: ConnectionState = { status: "closed" };
   #waiting: (() => void)[] = [];
+  #defaultChannel: string | undefined;
 
   /**
    * @param url the server's address: `http(s):` or `ws(s):`, with or without the final `/ws`.
@@ -100,6 +101,11 @@ export class Carillon extends Emitter<Events> {
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  /** What the server's plain clients receive; known from the first `open` on. */
+  get defaultChannel(): string | undefined {
+    return this.#defaultChannel;
   }
 
   /** Milliseconds between signs of life, `undefined` for none. Takes effect at once. */
@@ -199,12 +205,13 @@ export class Carillon extends Emitter<Events> {
       const secret = typeof token === "function" ? await token() : token;
       // The connection that this was for may be gone.
       if (this.#connection.state !== state) return;
-      await this.#ask({
+      const reply = await this.#ask({
         type: "connect",
         ...(secret !== undefined && { token: secret }),
         ...(device !== undefined && { device }),
         ...(client !== undefined && { client }),
       });
+      if (reply.type === "connected") this.#defaultChannel = reply.defaultChannel;
     } catch (error) {
       if (this.#connection.state !== state) return;
       this.#fail(error);

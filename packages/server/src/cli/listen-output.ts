@@ -1,5 +1,5 @@
 /** What `carillon listen` writes: pushes to standard output, what happens to the connection to standard error. */
-import type { ConnectionState } from "@carillon/client/connection";
+import type { ConnectionState, Gap } from "@carillon/client";
 import { ABNORMAL_CLOSURE } from "@carillon/protocol/codes";
 import type { Clock } from "../lib/clock.ts";
 import { printable } from "../lib/printable.ts";
@@ -44,6 +44,12 @@ export function jsonOutput(io: Pick<Io, "out" | "err">, clock: Clock): ListenOut
     push: (text) => io.out(line({ text })),
     status: (status) => io.err(line({ status })),
   };
+}
+
+/** One line for people on what cannot be had any more. */
+export function describeGap(gap: Gap): string {
+  if ("reason" in gap) return "The server has another log than before; everything that it keeps follows";
+  return `Missed for good: ${gap.from} to ${gap.to}; the server does not keep them any more`;
 }
 
 /** One line for people on what the connection is doing. */

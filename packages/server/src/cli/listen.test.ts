@@ -3,7 +3,7 @@ import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import { ConfigError } from "../config.ts";
 import { timestampFormat } from "../lib/timestamp.ts";
 import { socketUrl } from "./listen.ts";
-import { describeState, jsonOutput, prettyOutput } from "./listen-output.ts";
+import { describeGap, describeState, jsonOutput, prettyOutput } from "./listen-output.ts";
 
 test.each([
   ["http://localhost:8080", "ws://localhost:8080/ws"],
@@ -67,4 +67,9 @@ test("states are told in words", () => {
     "Closed",
     "Closed for good (4500)",
   ]);
+});
+
+test("what is missing for good is told in words", () => {
+  expect(describeGap({ from: 3, to: 9 })).toContain("3 to 9");
+  expect(describeGap({ reason: "epoch" })).toContain("another log");
 });

@@ -1,13 +1,16 @@
 /** `carillon listen`: a client in the terminal. */
-import { systemPlatform } from "@carillon/client/platform";
-import { TextClient } from "@carillon/client/text-client";
+import { Carillon, type Channel, type Json, type Store } from "@carillon/client";
+import { fileStore } from "@carillon/client/file-store";
+import { channelNameProblem } from "@carillon/protocol/channel";
+import { deviceIdProblem } from "@carillon/protocol/device";
+import manifest from "../../package.json" with { type: "json" };
 import { ConfigError } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { machineTimeZone, timestampFormat } from "../lib/timestamp.ts";
 import type { Command, Io } from "./command.ts";
 import { readFlags } from "./flags.ts";
-import { describeState, jsonOutput, type ListenOutput, prettyOutput } from "./listen-output.ts";
+import { describeGap, describeState, jsonOutput, type ListenOutput, prettyOutput } from "./listen-output.ts";
 import { nextStopSignal } from "./signals.ts";
 
 const DEFAULT_URL = "http://localhost:8080";
@@ -24,60 +27,114 @@ export const listen: Command = {
   usage: [
     "carillon listen [flags]",
     "",
-    "Connects, prints each push with its time, and reconnects by itself. What happens to the connection goes to",
-    "standard error, so standard output holds pushes alone. In a terminal: p switches push off and on, q quits.",
+    "Connects, prints each push with its time, and reconnects by itself; what came while it was away is printed then.",
+    "What happens to the connection goes to standard error, so standard output holds pushes alone. In a terminal: p",
+    "switches push off and on, q quits.",
     "",
     `  --url URL          the server: http, https, ws or wss (${DEFAULT_URL})`,
+    "  --channel NAME     what to receive (the server's default channel)",
+    "  --token KEY        for another channel than that (CARILLON_TOKEN)",
+    "  --device ID        who this is; the server then remembers what was received",
+    "  --store FILE       remembers here what was received, also when this is started anew",
     `  --heartbeat 4m|off how often to send a sign of life, 1s to 1d (${DEFAULT_HEARTBEAT})`,
     "  --json             one JSON object a line",
     "",
     "Examples",
     "  carillon listen",
+    "  carillon listen --channel news --token KEY --store news.json",
     "  carillon listen --url https://push.example.com --json | jq -r .text",
   ].join("\n"),
   async run(args, io) {
-    const flags = readFlags(args, ["url", "heartbeat"], ["json"]);
+    const flags = readFlags(args, ["url", "channel", "token", "device", "store", "heartbeat"], ["json"]);
     const { url = DEFAULT_URL, heartbeat = DEFAULT_HEARTBEAT, json } = flags;
     const output =
       json === undefined
         ? prettyOutput(io, systemClock, timestampFormat(machineTimeZone()))
         : jsonOutput(io, systemClock);
-    return await receive(socketUrl(url), readHeartbeat(heartbeat), output, io);
+    const address = socketUrl(url);
+    const { device, store: path } = flags;
+    const token = flags["token"] ?? io.env["CARILLON_TOKEN"];
+    const client = new Carillon(address, {
+      heartbeatMs: readHeartbeat(heartbeat),
+      client: `carillon-listen/${manifest.version}`,
+      ...(token !== undefined && { token }),
+      ...(device !== undefined && { device: check("device", device, deviceIdProblem) }),
+      ...(path !== undefined && { store: openStore(path) }),
+    });
+    const channel = flags["channel"];
+    return await receive(
+      client,
+      channel && check("channel", channel, channelNameProblem),
+      output,
+      io,
+      address,
+    );
   },
 };
 
 /** Listens until it is told to stop (0) or the server says not to come back (1). */
 async function receive(
-  url: string,
-  heartbeatMs: number | undefined,
+  client: Carillon,
+  name: string | undefined,
   output: ListenOutput,
   io: Io,
+  url: string,
 ): Promise<number> {
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
-  const client = new TextClient({
-    url,
-    platform: systemPlatform(),
-    heartbeatMs,
-    onPush: output.push,
-    onState: (state) => {
-      output.status(describeState(state, url));
-      if (state.status === "closed") end(state.code === undefined ? 0 : 1);
-    },
+  let channel: Channel | undefined;
+  const open = (wanted: string) => {
+    channel = client.channel(wanted);
+    channel.on("publication", ({ data }) => output.push(asText(data)));
+    channel.on("gap", (gap) => output.status(describeGap(gap)));
+    channel.on("error", ({ message }) => output.status(message));
+    channel.on("state", (state) => {
+      if (state === "refused") end(1);
+    });
+  };
+  client.on("error", ({ message }) => output.status(message));
+  client.on("state", (state) => {
+    output.status(describeState(state, url));
+    if (state.status === "closed") end(state.code === undefined ? 0 : 1);
+    // The server says which one is its default only once it is connected.
+    if (state.status === "open" && channel === undefined && client.defaultChannel)
+      open(client.defaultChannel);
   });
   const press = (key: string) => {
-    if (key === "p") {
-      client.setPush(!client.push);
-      output.status(client.push ? "Push on" : "Push off");
+    if (key === "p" && channel !== undefined) {
+      const off = channel.state === "unsubscribed";
+      if (off) channel.subscribe();
+      else channel.unsubscribe();
+      output.status(off ? "Push on" : "Push off");
     } else if (key === "q" || key === "\u0003" || key === "\u0004") client.close();
   };
   const giveTerminalBack = io.keyboard?.listen(press);
   if (io.keyboard !== undefined) output.status("p switches push off and on, q quits");
   nextStopSignal().then(() => client.close());
   io.outputClosed.then(() => end(0));
-  client.open();
+  if (name !== undefined) open(name);
+  client.connect();
   const code = await ended;
   giveTerminalBack?.();
   return code;
+}
+
+function asText(data: Json): string {
+  return typeof data === "string" ? data : JSON.stringify(data);
+}
+
+/** @throws {ConfigError} in one line, if the flag's value has a problem. */
+function check(flag: string, value: string, problemOf: (value: string) => string | undefined): string {
+  const problem = problemOf(value);
+  if (problem !== undefined) throw new ConfigError(`--${flag} ${JSON.stringify(value)}: ${problem}`);
+  return value;
+}
+
+function openStore(path: string): Store {
+  try {
+    return fileStore(path);
+  } catch (error) {
+    throw new ConfigError(`--store ${path}: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 /**
