@@ -53,6 +53,8 @@ class MemoryEngine implements Engine {
   readonly #positions = new Map<string, Map<string, Position>>();
   #listener: (commit: readonly Accepted[]) => void = () => {};
   #waiting: Call[] = [];
+  /** Tops to answer after the next commit. */
+  #asked: (() => void)[] = [];
   #sweeping: Iterator<MemoryLog> | undefined;
   #cancelSweep: CancelTimer;
   #closed = false;
@@ -75,10 +77,14 @@ class MemoryEngine implements Engine {
     this.#listener = listener;
   }
 
-  async top(channel: string): Promise<Top> {
-    this.#assertOpen();
-    const lanes = this.#logs.get(channel)?.lanes ?? START;
-    return { epoch: this.#epoch, lanes, offset: Math.max(...lanes) };
+  /**
+   * While a commit is due, its announcement comes first. The promise is handed out as it is, not by an async function:
+   * that would take two ticks more, and another commit could come in between.
+   */
+  top(channel: string): Promise<Top> {
+    if (this.#closed) return Promise.reject(closed());
+    if (this.#waiting.length === 0) return Promise.resolve(this.#topOf(channel));
+    return new Promise((resolve) => this.#asked.push(() => resolve(this.#topOf(channel))));
   }
 
   async read(channel: string, request: ReadRequest): Promise<ReadPage> {
@@ -125,7 +131,12 @@ class MemoryEngine implements Engine {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new EngineError("closed", "the engine is closed");
+    if (this.#closed) throw closed();
+  }
+
+  #topOf(channel: string): Top {
+    const lanes = this.#logs.get(channel)?.lanes ?? START;
+    return { epoch: this.#epoch, lanes, offset: Math.max(...lanes) };
   }
 
   /** Calls of one tick share a commit, as they do in engines with a medium. */
@@ -138,7 +149,10 @@ class MemoryEngine implements Engine {
       return () => resolve(results);
     });
     if (announced.length > 0) this.#listener(announced);
-    for (const resolve of done) resolve();
+    const asked = this.#asked;
+    this.#asked = [];
+    // Those first: the others may publish again at once.
+    for (const resolve of [...asked, ...done]) resolve();
   }
 
   #publishOne(item: NewPublication, announced: Accepted[]): PublishResult {
@@ -191,6 +205,10 @@ class MemoryEngine implements Engine {
     }
     this.#cancelSweep = this.#clock.setTimer(SWEEP_MS, () => this.#sweep());
   }
+}
+
+function closed(): EngineError {
+  return new EngineError("closed", "the engine is closed");
 }
 
 /** A channel's name has no line break, so the two cannot be mixed up. */

@@ -110,7 +110,7 @@ test("a directory that cannot be made or written", async () => {
 });
 
 test("a full disk rejects publishes and nothing else, and works again when there is room", async () => {
-  const engine = await open({ maxPages: 64 });
+  const engine = await open({ maxPages: 40 });
   const announced: string[] = [];
   engine.onPublication((commit) => announced.push(...commit.map(({ id }) => id)));
   const data = JSON.stringify("x".repeat(2_000));

@@ -13,21 +13,30 @@ interface Call extends Waiter<readonly PublishResult[]> {
   readonly items: readonly NewPublication[];
 }
 
+/**
+ * What fits in one: 512 publications keep both threads busy when 1,000 callers wait, and neither those nor half a
+ * megabyte of text hold the event loop for more than about a millisecond. One call is never divided.
+ */
+const MOST_ITEMS = 512;
+const MOST_CHARACTERS = 512 * 1_024;
+
 export class Gathering {
   #calls: Call[] = [];
   #itemCount = 0;
+  #characters = 0;
   #positions: DevicePosition[] = [];
   #probe = false;
   /** Of positions and probes. */
   #writes: Waiter<void>[] = [];
   #tops = new Map<string, Waiter<Offsets> & { readonly promise: Promise<Offsets> }>();
 
-  get itemCount(): number {
-    return this.#itemCount;
+  get isFull(): boolean {
+    return this.#itemCount >= MOST_ITEMS || this.#characters >= MOST_CHARACTERS;
   }
 
   publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
     this.#itemCount += items.length;
+    for (const { data, meta } of items) this.#characters += data.length + meta.length;
     return new Promise((resolve, reject) => this.#calls.push({ items, resolve, reject }));
   }
 

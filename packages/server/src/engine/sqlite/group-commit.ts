@@ -10,12 +10,6 @@ import type { WriterLink } from "./writer-link.ts";
 /** One transaction runs, the next is written down and ready: the writer never waits for the main thread. */
 const MOST_IN_FLIGHT = 2;
 
-/**
- * Items after which a further transaction is begun. 512 keep both threads busy when 1,000 callers wait, and neither
- * holds the event loop for more than about a millisecond.
- */
-const MOST_ITEMS = 512;
-
 export interface GroupCommitOptions {
   readonly link: WriterLink;
   readonly epoch: string;
@@ -47,7 +41,7 @@ export class GroupCommit {
       queueMicrotask(() => this.#flush());
     }
     const last = this.#waiting.at(-1);
-    if (last !== undefined && last.itemCount < MOST_ITEMS) return last;
+    if (last !== undefined && !last.isFull) return last;
     const gathering = new Gathering();
     this.#waiting.push(gathering);
     return gathering;

@@ -19,12 +19,14 @@ const TABLES = `
     count INTEGER NOT NULL, bytes INTEGER NOT NULL, oldest_ms INTEGER NOT NULL
   ) STRICT;
 
+  -- By rowid, so that all channels append to one end: with 1,000 of them in a transaction a row costs 3 µs, where one
+  -- clustered by channel costs 16 and a page of its own, and rows of 1 KB spill.
   CREATE TABLE publication (
     channel_id INTEGER NOT NULL, offset INTEGER NOT NULL, prev INTEGER NOT NULL, lane INTEGER NOT NULL,
     time_ms INTEGER NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, meta TEXT NOT NULL, size INTEGER NOT NULL,
     expires_at_ms INTEGER, collapse_key TEXT,
-    PRIMARY KEY (channel_id, offset)
-  ) STRICT, WITHOUT ROWID;
+    UNIQUE (channel_id, offset)
+  ) STRICT;
   CREATE INDEX publication_expiry ON publication (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
   CREATE INDEX publication_collapse ON publication (channel_id, collapse_key) WHERE collapse_key IS NOT NULL;
 
@@ -48,6 +50,8 @@ const WRITER_BUSY_MS = 5_000;
 export function connectWriter(file: string): Connection {
   const db = new Connection(file, { create: true, readwrite: true });
   db.run(`PRAGMA busy_timeout = ${WRITER_BUSY_MS}`);
+  // Set before anything is written. Rows of 1 KB cost 3 µs each, with 4 KiB pages 9.
+  db.run("PRAGMA page_size = 8192");
   db.run("PRAGMA journal_mode = WAL");
   // NORMAL would lose the last commits when the machine loses power, and those were answered.
   db.run("PRAGMA synchronous = FULL");

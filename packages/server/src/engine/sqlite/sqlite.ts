@@ -38,7 +38,7 @@ export interface SqliteEngineOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly retentionOf: RetentionOf;
-  /** For tests: a bound on the file in pages of 4 KiB, so that the disk is full at will. */
+  /** For tests: a bound on the file in pages of 8 KiB, so that the disk is full at will. */
   readonly maxPages?: number;
   /** For tests: starts the writer's thread. */
   readonly startWorker?: () => Worker;

@@ -55,6 +55,22 @@ function describePublish(on: On): void {
     expect(commits.length).toBeLessThan(20);
   });
 
+  on("a top is what has been announced, whatever is under way", async ({ engine, item, commits }) => {
+    let publishing = 20;
+    const publishers = Array.from({ length: publishing }, async () => {
+      for (let count = 0; count < 30; count++) await engine.publish([item()]);
+      publishing -= 1;
+    });
+    for (let asked = 0; publishing > 0; asked++) {
+      const { offset } = await engine.top("news");
+      expect(offset).toBe(commits.flat().findLast(({ channel }) => channel === "news")?.offset ?? 0);
+      // Now with nothing under way, now in the middle of a commit.
+      if (asked % 3 === 0) await engine.publish([item({ channel: "other", stored: false })]);
+    }
+    await Promise.all(publishers);
+    expect(await engine.top("news")).toMatchObject({ offset: 600 });
+  });
+
   on("what is not stored is announced, and leaves no trace", async ({ engine, item, commits, clock }) => {
     const results = await engine.publish([item(), item({ stored: false }), item()]);
     expect(results.map(({ offset }) => offset)).toEqual([1, 0, 2]);
