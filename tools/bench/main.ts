@@ -5,9 +5,10 @@
 import type { Bench } from "./bench.ts";
 import { fanout } from "./fanout.ts";
 import { killAll } from "./lib/processes.ts";
+import { publish } from "./publish.ts";
 import { recovery } from "./recovery.ts";
 
-const benches: readonly Bench[] = [fanout, recovery];
+const benches: readonly Bench[] = [fanout, recovery, publish];
 
 process.exit(await run(process.argv.slice(2)));
 
