@@ -10,6 +10,7 @@
 import { type CommandError, commandProblem, type Fields } from "./commands.ts";
 import type { Command, Gap, Push, Reply, ServerFrame } from "./frames.ts";
 import { MAX_DATA_BYTES, MAX_DEPTH } from "./limits.ts";
+import { isServerFrame } from "./server-frames.ts";
 
 export type ParsedCommand =
   | { readonly ok: true; readonly command: Command }
@@ -22,11 +23,16 @@ export function parseCommand(frame: string): ParsedCommand {
   const problem = commandProblem(fields);
   if (problem !== undefined) return refuse(problem);
   const command = fields as unknown as Command;
-  if (command.type === "publish" && frame.length > MAX_DATA_BYTES) return checkSize(command);
+  if (command.type === "publish" && frame.length > MEASURED_FROM) return checkSize(command);
   return { ok: true, command };
 }
 
-/** Only a frame that is nearly too long is measured. */
+/**
+ * Letters in a frame from which its data is measured. A letter may be three bytes of UTF-8, and `1e20` is written out as 21
+ * digits: what is a sixth of the limit in letters cannot be over it in bytes.
+ */
+const MEASURED_FROM = MAX_DATA_BYTES / 6;
+
 function checkSize(command: Extract<Command, { type: "publish" }>): ParsedCommand {
   const bytes = byteLength(JSON.stringify(command.data));
   if (bytes <= MAX_DATA_BYTES) return { ok: true, command };
@@ -38,20 +44,17 @@ function refuse(error: CommandError): ParsedCommand {
   return { ok: false, error };
 }
 
-/** Reads one frame of a server; `undefined` for what is no frame. A type that is not known is the caller's to ignore. */
+/** Reads one frame of a server; `undefined` for one that is not understood, which a client ignores. */
 export function parseServerFrame(frame: string): ServerFrame | undefined {
-  try {
-    const value: unknown = JSON.parse(frame);
-    return isObject(value) && typeof value["type"] === "string"
-      ? (value as unknown as ServerFrame)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const fields = jsonObject(frame);
+  return fields !== undefined && isServerFrame(fields) ? fields : undefined;
 }
 
 function parseObject(frame: string): Fields | undefined {
-  if (isDeep(frame)) return undefined;
+  return isDeep(frame) ? undefined : jsonObject(frame);
+}
+
+function jsonObject(frame: string): Fields | undefined {
   try {
     const value: unknown = JSON.parse(frame);
     return isObject(value) ? value : undefined;
@@ -60,6 +63,7 @@ function parseObject(frame: string): Fields | undefined {
   }
 }
 
+/** A list is none. */
 function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -110,7 +114,7 @@ export interface EncodablePublication {
 /** The JSON of a `Publication`. */
 export function encodePublication({ id, offset, prev, timeMs, data, meta }: EncodablePublication): string {
   const place = offset > 0 ? `"offset":${offset},"prev":${prev},` : "";
-  const rest = meta === "" ? "" : `,${meta.slice(1, -1)}`;
+  const rest = meta.length > "{}".length ? `,${meta.slice(1, -1)}` : "";
   return `{"id":"${id}",${place}"time":"${new Date(timeMs).toISOString()}","data":${data}${rest}}`;
 }
 
@@ -154,7 +158,7 @@ export function byteLength(text: string): number {
     const unit = text.charCodeAt(at);
     if (unit < 0x80) bytes += 1;
     else if (unit < 0x800) bytes += 2;
-    else if (unit >= 0xd800 && unit < 0xdc00) {
+    else if ((text.codePointAt(at) ?? unit) > 0xffff) {
       bytes += 4;
       at += 1;
     } else bytes += 3;

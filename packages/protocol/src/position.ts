@@ -54,7 +54,9 @@ export function furthest(one: Offsets, other: Offsets): Offsets {
 /** `offsets` with one lane moved on to `offset`; a lane never moves back. */
 export function advance(offsets: Offsets, lane: Lane, offset: number): Offsets {
   if (offset <= offsets[lane]) return offsets;
-  return offsets.with(lane, offset) as unknown as Offsets;
+  const moved: [number, number, number] = [...offsets];
+  moved[lane] = offset;
+  return moved;
 }
 
 export function encodePosition({ epoch, offsets }: Position): WirePosition {

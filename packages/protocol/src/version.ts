@@ -8,3 +8,14 @@
 
 /** Offered and chosen in `Sec-WebSocket-Protocol` (RFC 6455 section 1.9). */
 export const SUBPROTOCOL = "carillon.v1";
+
+/**
+ * The wire as it is, and how it came to be. When the test fails: decide by the rules above whether this is still the same
+ * version, write a line, and put the new hash (the failure shows it as expected) into it.
+ */
+export const WIRE_HISTORY: readonly { readonly hash: string; readonly change: string }[] = [
+  {
+    hash: "fdcb80669d1c6fab",
+    change: "carillon.v1: channels with positions, lanes, pages, history, presence and acks",
+  },
+];

@@ -1,0 +1,227 @@
+/** One of every frame and its exact bytes: clients in other languages were written against these. */
+import type { Command, Publication, Push, Reply } from "../frames.ts";
+
+interface Golden<Frame> {
+  readonly frame: Frame;
+  readonly bytes: string;
+}
+
+const time = "2026-11-24T09:30:00.000Z";
+const publication: Publication = { id: "0Tz1", offset: 43, prev: 42, time, data: "Tea" };
+const publicationBytes = `{"id":"0Tz1","offset":43,"prev":42,"time":"${time}","data":"Tea"}`;
+
+/** Every type, as the compiler sees to. */
+type EveryType<Frame extends { readonly type: string }> = {
+  readonly [Type in Frame["type"]]: readonly Golden<Extract<Frame, { type: Type }>>[];
+};
+
+export const COMMANDS: EveryType<Command> = {
+  connect: [
+    {
+      frame: { type: "connect", id: 1, token: "secret", device: "phone-1", client: "my-app/1.0" },
+      bytes: '{"type":"connect","id":1,"token":"secret","device":"phone-1","client":"my-app/1.0"}',
+    },
+    { frame: { type: "connect", id: 1 }, bytes: '{"type":"connect","id":1}' },
+  ],
+  subscribe: [
+    {
+      frame: { type: "subscribe", id: 2, channel: "news", position: { epoch: "k3v9", offset: 42 } },
+      bytes: '{"type":"subscribe","id":2,"channel":"news","position":{"epoch":"k3v9","offset":42}}',
+    },
+    {
+      frame: { type: "subscribe", id: 2, channel: "news", position: { epoch: "k3v9", offset: [9, 8, 7] } },
+      bytes: '{"type":"subscribe","id":2,"channel":"news","position":{"epoch":"k3v9","offset":[9,8,7]}}',
+    },
+    {
+      frame: { type: "subscribe", id: 2, channel: "a/b.c:d@e~f" },
+      bytes: '{"type":"subscribe","id":2,"channel":"a/b.c:d@e~f"}',
+    },
+  ],
+  unsubscribe: [
+    {
+      frame: { type: "unsubscribe", id: 3, channel: "news" },
+      bytes: '{"type":"unsubscribe","id":3,"channel":"news"}',
+    },
+  ],
+  publish: [
+    {
+      frame: {
+        type: "publish",
+        id: 4,
+        channel: "news",
+        data: { n: [1, null, true] },
+        ttl: 0,
+        urgency: "very-low",
+        collapseKey: "score_1",
+        idempotencyKey: "tea 1",
+        tags: ["a", "茶"],
+      },
+      bytes:
+        '{"type":"publish","id":4,"channel":"news","data":{"n":[1,null,true]},"ttl":0,"urgency":"very-low","collapseKey":"score_1","idempotencyKey":"tea 1","tags":["a","茶"]}',
+    },
+    {
+      frame: { type: "publish", id: 5, channel: "news", data: null },
+      bytes: '{"type":"publish","id":5,"channel":"news","data":null}',
+    },
+  ],
+  history: [
+    {
+      frame: { type: "history", id: 6, channel: "news", after: 0, limit: 1000 },
+      bytes: '{"type":"history","id":6,"channel":"news","after":0,"limit":1000}',
+    },
+  ],
+  presence: [
+    {
+      frame: { type: "presence", id: 7, channel: "news" },
+      bytes: '{"type":"presence","id":7,"channel":"news"}',
+    },
+  ],
+  ping: [
+    {
+      frame: { type: "ping", id: Number.MAX_SAFE_INTEGER },
+      bytes: '{"type":"ping","id":9007199254740991}',
+    },
+  ],
+  ack: [
+    {
+      frame: { type: "ack", channel: "news", position: { epoch: "k3v9", offset: 43 } },
+      bytes: '{"type":"ack","channel":"news","position":{"epoch":"k3v9","offset":43}}',
+    },
+  ],
+};
+
+export const SERVER_FRAMES: EveryType<Reply | Push> = {
+  connected: [
+    {
+      frame: {
+        type: "connected",
+        id: 1,
+        session: "s1",
+        time,
+        idleTimeoutMs: 1_200_000,
+        maxFrameBytes: 65_536,
+        defaultChannel: "push",
+      },
+      bytes: `{"type":"connected","id":1,"session":"s1","time":"${time}","idleTimeoutMs":1200000,"maxFrameBytes":65536,"defaultChannel":"push"}`,
+    },
+  ],
+  subscribed: [
+    {
+      frame: { type: "subscribed", id: 2, channel: "news", position: { epoch: "k3v9", offset: 45 } },
+      bytes: '{"type":"subscribed","id":2,"channel":"news","position":{"epoch":"k3v9","offset":45}}',
+    },
+    {
+      frame: {
+        type: "subscribed",
+        id: 2,
+        channel: "news",
+        position: { epoch: "k3v9", offset: 45 },
+        from: { epoch: "k3v9", offset: 0 },
+        gap: { reason: "epoch" },
+      },
+      bytes:
+        '{"type":"subscribed","id":2,"channel":"news","position":{"epoch":"k3v9","offset":45},"from":{"epoch":"k3v9","offset":0},"gap":{"reason":"epoch"}}',
+    },
+  ],
+  unsubscribed: [
+    {
+      frame: { type: "unsubscribed", id: 3, channel: "news" },
+      bytes: '{"type":"unsubscribed","id":3,"channel":"news"}',
+    },
+  ],
+  published: [
+    {
+      frame: {
+        type: "published",
+        id: 4,
+        channel: "news",
+        publication: "0Tz1",
+        epoch: "k3v9",
+        offset: 43,
+        time,
+        duplicate: true,
+      },
+      bytes: `{"type":"published","id":4,"channel":"news","publication":"0Tz1","epoch":"k3v9","offset":43,"time":"${time}","duplicate":true}`,
+    },
+    {
+      frame: { type: "published", id: 4, channel: "news", publication: "0Tz1", epoch: "k3v9", time },
+      bytes: `{"type":"published","id":4,"channel":"news","publication":"0Tz1","epoch":"k3v9","time":"${time}"}`,
+    },
+  ],
+  history: [
+    {
+      frame: {
+        type: "history",
+        id: 6,
+        channel: "news",
+        epoch: "k3v9",
+        publications: [publication],
+        to: 43,
+        more: false,
+      },
+      bytes: `{"type":"history","id":6,"channel":"news","epoch":"k3v9","publications":[${publicationBytes}],"to":43,"more":false}`,
+    },
+  ],
+  presence: [
+    {
+      frame: {
+        type: "presence",
+        id: 7,
+        channel: "news",
+        count: 2,
+        members: [{ session: "s1" }, { session: "s2", device: "phone-1", user: "ann" }],
+      },
+      bytes:
+        '{"type":"presence","id":7,"channel":"news","count":2,"members":[{"session":"s1"},{"session":"s2","device":"phone-1","user":"ann"}]}',
+    },
+  ],
+  pong: [{ frame: { type: "pong", id: 8 }, bytes: '{"type":"pong","id":8}' }],
+  error: [
+    {
+      frame: { type: "error", id: 9, code: "forbidden", message: "no" },
+      bytes: '{"type":"error","id":9,"code":"forbidden","message":"no"}',
+    },
+    {
+      frame: { type: "error", code: "bad_frame", message: "no" },
+      bytes: '{"type":"error","code":"bad_frame","message":"no"}',
+    },
+  ],
+  publication: [
+    {
+      frame: { type: "publication", channel: "news", publication },
+      bytes: `{"type":"publication","channel":"news","publication":${publicationBytes}}`,
+    },
+  ],
+  page: [
+    {
+      frame: {
+        type: "page",
+        channel: "news",
+        epoch: "k3v9",
+        publications: [publication],
+        to: 45,
+        more: true,
+        gap: { from: 1, to: 42 },
+      },
+      bytes: `{"type":"page","channel":"news","epoch":"k3v9","publications":[${publicationBytes}],"to":45,"more":true,"gap":{"from":1,"to":42}}`,
+    },
+  ],
+  join: [
+    {
+      frame: { type: "join", channel: "news", member: { session: "s1" } },
+      bytes: '{"type":"join","channel":"news","member":{"session":"s1"}}',
+    },
+  ],
+  leave: [
+    {
+      frame: { type: "leave", channel: "news", member: { session: "s1" } },
+      bytes: '{"type":"leave","channel":"news","member":{"session":"s1"}}',
+    },
+  ],
+  revoked: [
+    {
+      frame: { type: "revoked", channel: "news", code: "forbidden", message: "no" },
+      bytes: '{"type":"revoked","channel":"news","code":"forbidden","message":"no"}',
+    },
+  ],
+};
