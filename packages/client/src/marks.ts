@@ -3,13 +3,8 @@
  * the app.
  */
 import type { Command } from "@carillon/protocol/frames";
-import {
-  decodePosition,
-  encodePosition,
-  furthest,
-  type Position,
-  type WirePosition,
-} from "@carillon/protocol/position";
+import { decodePosition, encodePosition, furthest, type Position } from "@carillon/protocol/position";
+import { isWirePosition } from "@carillon/protocol/server-frames";
 import type { CancelTimer, Platform } from "./platform.ts";
 import type { Store } from "./stores.ts";
 
@@ -27,6 +22,9 @@ export class Marks {
   readonly #ports: MarksPorts;
   #handled: Position | undefined;
   #cancel: CancelTimer | undefined;
+  #saving = false;
+  /** What came while the store was busy. */
+  #next: { readonly value: string | undefined } | undefined;
 
   constructor(channel: string, ports: MarksPorts) {
     this.#channel = channel;
@@ -36,8 +34,8 @@ export class Marks {
   /** What was kept by an earlier life of the app. What cannot be read counts as nothing. */
   async load(): Promise<Position | undefined> {
     try {
-      const kept = await this.#ports.store.load(this.#channel);
-      this.#handled = kept === undefined ? undefined : decodePosition(JSON.parse(kept) as WirePosition);
+      const kept: unknown = JSON.parse((await this.#ports.store.load(this.#channel)) ?? "null");
+      this.#handled = isWirePosition(kept) ? decodePosition(kept) : undefined;
     } catch {
       this.#handled = undefined;
     }
@@ -72,10 +70,30 @@ export class Marks {
     this.#save(undefined);
   }
 
-  /** A store that fails costs no more than seeing something twice after a restart. */
+  /**
+   * At once where the store can do it: an app that closes its client and exits has kept everything. A store that is still at
+   * the save before is given only the latest, so that an old value never overtakes a new one. One that fails costs no more
+   * than seeing something twice after a restart.
+   */
   #save(value: string | undefined): void {
-    Promise.resolve()
-      .then(() => this.#ports.store.save(this.#channel, value))
-      .catch(() => {});
+    if (this.#saving) {
+      this.#next = { value };
+      return;
+    }
+    this.#saving = true;
+    try {
+      const saved = this.#ports.store.save(this.#channel, value);
+      if (saved === undefined) this.#saving = false;
+      else saved.then(this.#saved, this.#saved);
+    } catch {
+      this.#saving = false;
+    }
   }
+
+  readonly #saved = (): void => {
+    const next = this.#next;
+    this.#saving = false;
+    this.#next = undefined;
+    if (next !== undefined) this.#save(next.value);
+  };
 }

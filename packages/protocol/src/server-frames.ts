@@ -4,6 +4,7 @@
  */
 import type { Fields } from "./commands.ts";
 import type { ServerFrame } from "./frames.ts";
+import type { WirePosition } from "./position.ts";
 
 type Check = (value: unknown) => boolean;
 
@@ -30,7 +31,10 @@ const offsets: Check = (value) =>
   number(value) || (Array.isArray(value) && value.length === 3 && value.every(number));
 
 /** Whether a value is a position as it is written on the wire. */
-export const isWirePosition: Check = has({ epoch: text, offset: offsets });
+export function isWirePosition(value: unknown): value is WirePosition {
+  return place(value);
+}
+const place = has({ epoch: text, offset: offsets });
 
 const publication = has({
   id: text,
@@ -46,7 +50,7 @@ const member = { channel: text, member: has({ session: text }) };
 const FRAMES = new Map<string, Check>(
   Object.entries({
     connected: has({ id: number, session: text }),
-    subscribed: has({ id: number, channel: text, position: isWirePosition, from: maybe(isWirePosition) }),
+    subscribed: has({ id: number, channel: text, position: place, from: maybe(place) }),
     unsubscribed: has({ id: number, channel: text }),
     published: has({ id: number, channel: text, publication: text, epoch: text }),
     history: has({ id: number, ...page }),
