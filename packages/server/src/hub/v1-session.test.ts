@@ -157,6 +157,23 @@ test("subscribed twice, or not at all; bad names; too many", async () => {
   expect(client.outbound.ended).toBeUndefined();
 });
 
+test("subscribed again with a position, it starts anew from there and lives on once", async () => {
+  const hub = await setUpHub();
+  const { epoch } = await hub.engine.top("a");
+  const client = await connected(hub);
+  await say(client, { type: "subscribe", id: 2, channel: "a" });
+  await hub.publish("1", "a");
+  const again = { type: "subscribe", id: 3, channel: "a", position: { epoch, offset: 0 } };
+  expect((await say(client, again))[0]).toMatchObject({
+    type: "subscribed",
+    id: 3,
+    from: { epoch, offset: 0 },
+  });
+  await hub.publish("2", "a");
+  expect(received(client)).toEqual(["1", "1", "2"]);
+  expect(await say(client, { type: "presence", id: 4, channel: "a" })).toMatchObject([{ count: 1 }]);
+});
+
 test("unsubscribed, nothing comes; subscribed again, from now", async () => {
   const hub = await setUpHub();
   const client = await connected(hub, { token: ADMIN_KEY, device: "phone" });

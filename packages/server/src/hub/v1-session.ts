@@ -111,14 +111,21 @@ export class V1Session extends Session {
     const { channel: name } = command;
     if (!this.#may.maySubscribe(name)) throw forbidden(`receive ${name}`);
     this.#subscriptions ??= new Map();
-    if (this.#subscriptions.has(name))
+    const before = this.#subscriptions.get(name);
+    if (before !== undefined && command.position === undefined) {
       throw new Refused("already_subscribed", `already subscribed to ${name}`);
-    if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
+    }
+    if (before === undefined && this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
       throw new Refused("too_many_subscriptions", `at most ${MAX_SUBSCRIPTIONS} subscriptions a connection`);
     }
+    // With a position it starts anew from there: the client has found out that something is missing.
+    before?.end();
     const subscription = new Subscription(name, this, v1Codec, this.context);
     this.#subscriptions.set(name, subscription);
-    this.context.presence.joined(subscription.channel, this);
+    if (before === undefined) {
+      this.context.presence.joined(subscription.channel, this);
+      this.#log("subscribe: 开启推送", name);
+    }
     try {
       await this.#begin(subscription, command);
     } catch (error) {
@@ -169,6 +176,7 @@ export class V1Session extends Session {
     // Off means not wanted: the device does not get later what comes from now on.
     if (subscription.channel.epoch !== "") this.#note(subscription, together(subscription.channel.delivered));
     this.#forget(channel, subscription);
+    this.#log("unsubscribe: 关闭推送", channel);
     return { type: "unsubscribed", id, channel };
   }
 
@@ -218,6 +226,10 @@ export class V1Session extends Session {
       this.#kept = undefined;
     });
     return this.#kept;
+  }
+
+  #log(line: string, channel: string): void {
+    this.context.log.info(line, { ...this.logFields(), channel });
   }
 
   #note({ channel }: Subscription, offsets: Position["offsets"]): void {
