@@ -1,62 +1,65 @@
-/** The app page: a client of the plain-text protocol with a face. */
-import type { ConnectionState } from "@carillon/client/connection";
+/** The app page: a client of `carillon.v1` with a face. What it missed while it was away, it shows when it is back. */
+import {
+  Carillon,
+  type Channel,
+  type ConnectionState,
+  type Gap,
+  type Json,
+  localStorageStore,
+} from "@carillon/client";
 import { type CancelTimer, systemPlatform } from "@carillon/client/platform";
-import { TextClient } from "@carillon/client/text-client";
 import { ABNORMAL_CLOSURE } from "@carillon/protocol/codes";
 import { byId, prepend, timestamp } from "./dom.ts";
 import { setUpHeartbeatCard } from "./heartbeat-card.ts";
-import { loadSettings, saveSettings } from "./settings.ts";
+import { forgetAll, loadSettings, saveSettings } from "./settings.ts";
 import { type TextName, textOf } from "./texts.ts";
 
 const MOST_MESSAGES = 200;
 const MOST_LOG_LINES = 300;
+const POSITIONS = "carillon.app:";
 
 const settings = loadSettings();
 const platform = systemPlatform();
 let roundTripMs: number | undefined;
 let received = 0;
 let cancelCountdown: CancelTimer = () => {};
+let channel: Channel | undefined;
+let listening = false;
 
-const client = new TextClient({
-  url: socketUrl(),
-  platform,
+// The server that this page came from, also behind a proxy that serves it under a path.
+const client = new Carillon(new URL(".", location.href).href, {
+  store: localStorageStore(POSITIONS),
   heartbeatMs: heartbeatMs(),
-  push: settings.push,
-  onState: (state) => {
-    logState(state);
-    showState();
-  },
-  onPush: showMessage,
-  onReceived: (text) => log("logReceived", text),
-  onHeartbeat: (ms) => {
-    roundTripMs = ms;
-    log("logHeartbeat", ms.toFixed(1));
-    showRoundTrip();
-  },
+  client: "carillon-page",
 });
+client.on("state", (state) => {
+  logState(state);
+  showState();
+  if (state.status === "open") opened();
+});
+client.on("heartbeat", (ms) => {
+  roundTripMs = ms;
+  log("logHeartbeat", ms.toFixed(1));
+  showRoundTrip();
+});
+client.on("error", ({ message }) => log("logError", message));
 
 byId("connect").addEventListener("click", () => {
   settings.connect = client.state.status === "closed";
   saveSettings(settings);
-  if (settings.connect) client.open();
+  if (settings.connect) client.connect();
   else client.close();
 });
 byId("push").addEventListener("click", () => {
-  settings.push = !client.push;
+  settings.push = !settings.push;
   saveSettings(settings);
-  client.setPush(settings.push);
+  if (settings.push) switchOn();
+  else switchOff();
   log(settings.push ? "logPushOn" : "logPushOff");
   showPush();
 });
 byId("beat").addEventListener("click", () => client.beat());
 byId("clear").addEventListener("click", () => byId("log").replaceChildren());
-byId("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const input = byId<HTMLInputElement>("text");
-  if (input.value === "" || !client.send(input.value)) return;
-  log("logSent", input.value);
-  input.value = "";
-});
 byId("language").addEventListener("click", () => {
   settings.language = settings.language === "en" ? "zh-CN" : "en";
   saveSettings(settings);
@@ -64,17 +67,38 @@ byId("language").addEventListener("click", () => {
 });
 setUpHeartbeatCard(settings, () => {
   saveSettings(settings);
-  client.setHeartbeat(heartbeatMs());
+  client.heartbeatMs = heartbeatMs();
 });
 
-showTexts();
-if (settings.connect) client.open();
+// A reload is no reason to show again what was shown within the last second.
+addEventListener("pagehide", () => channel?.flush());
 
-/** The server that this page came from, also behind a proxy that serves it under a path. */
-function socketUrl(): string {
-  const url = new URL("ws", location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  return url.href;
+showTexts();
+if (settings.connect) client.connect();
+
+/** There is a connection, so the server has named its default channel. */
+function opened(): void {
+  if (channel === undefined && client.defaultChannel !== undefined) {
+    channel = client.channel(client.defaultChannel);
+    channel.on("state", showState);
+    channel.on("gap", showGap);
+    channel.on("error", ({ message }) => log("logError", message));
+  }
+  if (settings.push) switchOn();
+}
+
+/** Both listening and subscribing connect, so they wait until the person wants that. */
+function switchOn(): void {
+  if (channel === undefined || !settings.connect) return;
+  if (!listening) channel.on("publication", ({ data, time }) => showMessage(asText(data), new Date(time)));
+  listening = true;
+  channel.subscribe();
+}
+
+/** Switched on again, it starts from then, also where there has been no connection yet. */
+function switchOff(): void {
+  if (channel === undefined) forgetAll(POSITIONS);
+  else channel.unsubscribe();
 }
 
 function heartbeatMs(): number | undefined {
@@ -89,10 +113,6 @@ function showTexts(): void {
   document.documentElement.lang = settings.language;
   for (const element of document.querySelectorAll<HTMLElement>("[data-text]")) {
     element.textContent = text(element.dataset["text"] as TextName);
-  }
-  for (const input of document.querySelectorAll<HTMLInputElement>("[data-placeholder]")) {
-    input.placeholder = text(input.dataset["placeholder"] as TextName);
-    input.ariaLabel = input.placeholder;
   }
   const language = byId("language");
   language.textContent = text("language");
@@ -110,9 +130,11 @@ function showState(): void {
   const connect = byId("connect");
   connect.textContent = text(state.status === "closed" ? "connect" : "disconnect");
   connect.classList.toggle("quiet", state.status !== "closed");
-  for (const id of ["beat", "send"]) byId<HTMLButtonElement>(id).disabled = state.status !== "open";
+  byId<HTMLButtonElement>("beat").disabled = state.status !== "open";
   if (state.status === "waiting") countDown(platform.monotonicMs() + state.retryInMs);
   else if (state.status === "closed" && state.code !== undefined) showDetail(text("refused", causeOf(state)));
+  else if (channel?.state === "catching-up") showDetail(text("catchingUp"));
+  else if (channel?.state === "refused") showDetail(text("notAllowed"));
   else showDetail("");
 }
 
@@ -129,8 +151,8 @@ function showDetail(detail: string): void {
 }
 
 function showPush(): void {
-  byId("push").ariaChecked = String(client.push);
-  byId("push-hint").textContent = text(client.push ? "pushOn" : "pushOff");
+  byId("push").ariaChecked = String(settings.push);
+  byId("push-hint").textContent = text(settings.push ? "pushOn" : "pushOff");
 }
 
 function showRoundTrip(): void {
@@ -138,12 +160,25 @@ function showRoundTrip(): void {
     roundTripMs === undefined ? text("noRoundTrip") : text("roundTrip", roundTripMs.toFixed(1));
 }
 
-function showMessage(message: string): void {
-  const item = prepend(byId("messages"), now(), message, MOST_MESSAGES);
+/** `at` is when the server took it, which for one that was missed is a while ago. */
+function showMessage(message: string, at: Date): void {
+  const item = prepend(byId("messages"), timestamp(at), message, MOST_MESSAGES);
   item.dataset["message"] = message;
   received += 1;
   byId("count").textContent = String(received);
   byId("empty").hidden = true;
+}
+
+function showGap(gap: Gap): void {
+  const name = "from" in gap ? "gap" : "otherLog";
+  log(name);
+  const item = prepend(byId("messages"), now(), text(name), MOST_MESSAGES);
+  item.classList.add("gap");
+  byId("empty").hidden = true;
+}
+
+function asText(data: Json): string {
+  return typeof data === "string" ? data : JSON.stringify(data);
 }
 
 function logState(state: ConnectionState): void {

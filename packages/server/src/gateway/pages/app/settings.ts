@@ -37,6 +37,15 @@ export function saveSettings(settings: Settings): void {
   }
 }
 
+/** Forgets all that is kept under names that begin with `prefix`. */
+export function forgetAll(prefix: string): void {
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith(prefix)) localStorage.removeItem(key);
+  } catch {
+    // Where nothing can be kept there is nothing to forget.
+  }
+}
+
 /** Whether `value` is a number of seconds a heartbeat may have; 0 is off. */
 export function isHeartbeat(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_HEARTBEAT_SECONDS;
