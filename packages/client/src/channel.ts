@@ -7,19 +7,18 @@
  * Listening subscribes. A publication counts as handled when all its listeners have returned, promises included; then
  * its position is kept and acknowledged. A listener that throws is reported by `error` and counts as handled.
  */
-import type {
-  Gap,
-  Json,
-  Member,
-  Publication,
-  Published,
-  PublishOptions,
-  Push,
-  Reply,
-} from "@carillon/protocol/frames";
-import { decodePosition, encodePosition, type Position, START, together } from "@carillon/protocol/position";
+import type { Json, Publication, Published, PublishOptions, Push, Reply } from "@carillon/protocol/frames";
+import { decodePosition, encodePosition, type Position, START } from "@carillon/protocol/position";
 import { backoffMs } from "./backoff.ts";
+import {
+  type ChannelEvents,
+  type ChannelOptions,
+  type ChannelState,
+  isWanted,
+  type Received,
+} from "./channel-events.ts";
 import type { Carillon } from "./client.ts";
+import { Delivery, type Step } from "./delivery.ts";
 import { Emitter } from "./emitter.ts";
 import { CarillonError } from "./errors.ts";
 import { Marks } from "./marks.ts";
@@ -27,57 +26,13 @@ import { oneByOne } from "./one-by-one.ts";
 import type { CancelTimer } from "./platform.ts";
 import { Progress, reaches } from "./progress.ts";
 
-/** A publication as the app gets it. */
-export interface Received extends Publication {
-  /** With `acks: "manual"`: this one and all before it have been handled. */
-  ack(): void;
-}
-
-/** What a channel is doing, for a user interface to show. */
-export type ChannelState =
-  /** Not wanted. */
-  | "unsubscribed"
-  /** Wanted; waits for a connection or the server's answer. */
-  | "subscribing"
-  | "catching-up"
-  | "live"
-  /** The server does not allow it; `error` said why. */
-  | "refused";
-
-export interface ChannelOptions {
-  /** Who says that a publication has been handled: the return of its listeners (`auto`, unless given), or `ack()`. */
-  readonly acks?: "auto" | "manual";
-}
-
-interface Events {
-  publication: Received;
-  state: ChannelState;
-  /** Something cannot be had any more. */
-  gap: Gap;
-  join: Member;
-  leave: Member;
-  error: CarillonError;
-}
-
 type Subscribed = Extract<Reply, { type: "subscribed" }>;
 type ChannelPush = Extract<Push, { channel: string }>;
-
-/** A step of the queue: publications to hand to the app, and how far they bring it. */
-interface Step {
-  readonly publication?: Publication;
-  readonly position: Position | undefined;
-}
-
-/**
- * Publications that wait for slow listeners. Beyond it frames are dropped, and once the queue is empty the channel is
- * caught up from its position: nothing is lost, and memory is bounded.
- */
-const MAX_QUEUED = 10_000;
 
 /** Errors that another attempt may not see. */
 const PASSING = new Set<string>(["storage_unavailable", "timeout", "internal", "too_many_pending"]);
 
-export class Channel extends Emitter<Events> {
+export class Channel extends Emitter<ChannelEvents> {
   readonly name: string;
   readonly #client: Carillon;
   readonly #manual: boolean;
@@ -89,8 +44,12 @@ export class Channel extends Emitter<Events> {
   #receiving = false;
   /** What the server's log held when it was subscribed to. */
   #top = START;
-  #queue: Step[] = [];
-  #draining = false;
+  readonly #delivery = new Delivery({
+    isHeard: () => this.listeners("publication") > 0,
+    handOver: (publication, position) => this.#handOver(publication, position),
+    handled: (step, failures) => this.#handled(step, failures),
+    emptied: () => this.#lookIfLacking(),
+  });
   #attempt = 0;
   #cancelRetry: CancelTimer = () => {};
 
@@ -113,14 +72,19 @@ export class Channel extends Emitter<Events> {
     return this.#progress.position;
   }
 
-  override on<Name extends keyof Events>(name: Name, listener: (value: Events[Name]) => unknown): () => void {
+  override on<Name extends keyof ChannelEvents>(
+    name: Name,
+    listener: (value: ChannelEvents[Name]) => unknown,
+  ): () => void {
     if (name === "publication" && this.#state === "unsubscribed") this.subscribe();
-    return super.on(name, listener);
+    const stop = super.on(name, listener);
+    void this.#delivery.run();
+    return stop;
   }
 
   /** Wants the channel: from the position that was kept, else from now. */
   subscribe(): void {
-    if (this.#state !== "unsubscribed" && this.#state !== "refused") return;
+    if (isWanted(this.#state)) return;
     this.#enter("subscribing");
     this.#client.connect();
     if (this.#client.state.status === "open") this.connected();
@@ -130,6 +94,7 @@ export class Channel extends Emitter<Events> {
   unsubscribe(): void {
     if (this.#state === "unsubscribed") return;
     this.#stop("unsubscribed");
+    this.#delivery.clear();
     this.#progress.forget();
     this.#marks.forget();
     this.#loaded = Promise.resolve();
@@ -167,9 +132,22 @@ export class Channel extends Emitter<Events> {
     return reply as Extract<Reply, { type: "presence" }>;
   }
 
-  /** Publications one by one; the next one is handed out, and this one counts as handled, when it is asked for. */
+  /**
+   * Publications one by one; the next one is handed out, and this one counts as handled, when it is asked for. Ends when
+   * the channel is unsubscribed or refused.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<Received, void> {
-    return oneByOne((listener) => this.on("publication", listener));
+    return oneByOne((listener, end) => {
+      const stops = [
+        this.on("publication", listener),
+        this.on("state", (state) => {
+          if (!isWanted(state)) end();
+        }),
+      ];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    });
   }
 
   /** Keeps and acknowledges at once what has been handled. */
@@ -182,17 +160,17 @@ export class Channel extends Emitter<Events> {
    * @internal
    */
   connected(): void {
-    if (this.#state === "unsubscribed" || this.#state === "refused") return;
+    if (!isWanted(this.#state)) return;
     this.#attempt = 0;
     void this.#ask();
   }
 
   /**
-   * The connection is gone.
+   * The connection is gone; `refused` if the server does not want it back.
    * @internal
    */
-  disconnected(): void {
-    if (this.#state !== "unsubscribed" && this.#state !== "refused") this.#stop("subscribing");
+  disconnected(refused: boolean): void {
+    if (isWanted(this.#state)) this.#stop(refused ? "refused" : "subscribing");
   }
 
   /**
@@ -201,6 +179,8 @@ export class Channel extends Emitter<Events> {
    */
   subscribed({ position, from, gap }: Subscribed): void {
     if (this.#state !== "subscribing") return;
+    this.#cancelRetry();
+    this.#attempt = 0;
     const top = decodePosition(position);
     const before = this.#progress.position;
     const start = from === undefined ? top : decodePosition(from);
@@ -236,7 +216,7 @@ export class Channel extends Emitter<Events> {
       case "page":
         if (this.#receiving) this.#takePage(push);
     }
-    void this.#drain();
+    void this.#delivery.run();
   }
 
   #takePage({ publications, to, gap }: Extract<Push, { type: "page" }>): void {
@@ -244,17 +224,17 @@ export class Channel extends Emitter<Events> {
     for (const publication of publications) this.#take(publication, true);
     if (!this.#receiving) return;
     this.#progress.cover(to);
-    this.#queue.push({ position: this.#progress.position });
+    this.#delivery.push({ position: this.#progress.position });
     this.#lookIfLive();
   }
 
   #take(publication: Publication, inPage: boolean): void {
     if (!this.#receiving) return;
     // What is dropped here is caught up with once the queue is empty.
-    if (this.#queue.length >= MAX_QUEUED) this.#receiving = false;
+    if (this.#delivery.isFull) this.#receiving = false;
     else {
       const verdict = this.#progress.take(publication, inPage);
-      if (verdict === "new") this.#queue.push({ publication, position: this.#progress.position });
+      if (verdict === "new") this.#delivery.push({ publication, position: this.#progress.position });
       else if (verdict === "missing") this.#receiving = false;
     }
   }
@@ -266,37 +246,33 @@ export class Channel extends Emitter<Events> {
     }
   }
 
-  /** Hands over what waits, one after the other. */
-  async #drain(): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
-    for (let step = this.#queue.shift(); step !== undefined; step = this.#queue.shift()) {
-      if (step.publication !== undefined) await this.#handle(step.publication, step.position);
-      else if (step.position !== undefined && !this.#manual) this.#marks.move(step.position);
+  #handOver(publication: Publication, position: Position | undefined): unknown[] {
+    return this.emit("publication", { ...publication, ack: () => this.#mark(position) });
+  }
+
+  #handled({ position }: Step, failures: readonly unknown[]): void {
+    for (const cause of failures) {
+      this.emit("error", new CarillonError("internal", `a listener failed: ${cause}`, { cause }));
     }
-    this.#draining = false;
-    const lacking = !this.#receiving && (this.#state === "live" || this.#state === "catching-up");
-    if (!lacking) return;
+    if (!this.#manual) this.#mark(position);
+  }
+
+  /** Everything up to `position` has been handled; unless it is a position of a log or a life that is over. */
+  #mark(position: Position | undefined): void {
+    const received = this.#progress.position;
+    if (position === undefined || position.epoch !== received?.epoch) return;
+    if (reaches(received.offsets, position.offsets)) this.#marks.move(position);
+  }
+
+  /** What was dropped, or did not come, is caught up with. */
+  #lookIfLacking(): void {
+    if (this.#receiving || (this.#state !== "live" && this.#state !== "catching-up")) return;
     this.#enter("subscribing");
     void this.#ask();
   }
 
-  async #handle(publication: Publication, position: Position | undefined): Promise<void> {
-    const handled = () => {
-      if (position !== undefined && this.#progress.position !== undefined) this.#marks.move(position);
-    };
-    const received = { ...publication, ack: handled };
-    try {
-      for (const result of this.emit("publication", received)) if (result instanceof Promise) await result;
-    } catch (error) {
-      this.emit("error", new CarillonError("internal", `a listener failed: ${error}`));
-    }
-    if (!this.#manual) handled();
-  }
-
   /** Subscribes from where it stands. On a connection where it is subscribed, this starts it anew. */
   async #ask(): Promise<void> {
-    this.#receiving = false;
     this.#cancelRetry();
     this.#loaded ??= this.#load();
     await this.#loaded;
@@ -321,11 +297,8 @@ export class Channel extends Emitter<Events> {
     if (this.#state !== "subscribing" || error.code === "connection_lost") return;
     this.emit("error", error);
     const { position } = this.#progress;
-    if (error.code === "future_position" && position !== undefined) {
-      // A log that is shorter than what was seen of it has lost its end. Everything kept may be new.
-      this.#progress.position = { epoch: position.epoch, offsets: together(0) };
-      this.emit("gap", { reason: "epoch" });
-      void this.#ask();
+    if (error.code === "future_position" && position?.offsets.some((offset) => offset > 0)) {
+      this.#startOver(position.epoch);
     } else if (PASSING.has(error.code)) {
       const { platform } = this.#client;
       this.#cancelRetry = platform.setTimer(
@@ -335,10 +308,21 @@ export class Channel extends Emitter<Events> {
     } else this.#stop("refused");
   }
 
+  /** A log that is shorter than what was seen of it has lost its end. Everything kept may be new. */
+  #startOver(epoch: string): void {
+    const start = { epoch, offsets: START };
+    this.#progress.position = start;
+    // Else what was handled before would be kept, and hide from the next life of the app what has been written since.
+    this.#marks.forget();
+    this.#marks.move(start);
+    this.#marks.flush();
+    this.emit("gap", { reason: "epoch" });
+    void this.#ask();
+  }
+
   #stop(state: ChannelState): void {
     this.#cancelRetry();
     this.#receiving = false;
-    if (state !== "subscribing") this.#queue = [];
     this.#enter(state);
   }
 

@@ -7,11 +7,14 @@
  *
  * It connects when a channel is first subscribed to or a command is sent, or by `connect`.
  */
+import { mayReconnect } from "@carillon/protocol/codes";
 import type { Command, Reply } from "@carillon/protocol/frames";
 import { encodeFrame, parseServerFrame } from "@carillon/protocol/json";
+import { MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
 import { SUBPROTOCOL } from "@carillon/protocol/version";
-import { Channel, type ChannelOptions } from "./channel.ts";
-import { Commands, type Question } from "./commands.ts";
+import { Channel } from "./channel.ts";
+import type { ChannelOptions } from "./channel-events.ts";
+import { Commands, type Question, tooMany } from "./commands.ts";
 import { Connection, type ConnectionState } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { CarillonError } from "./errors.ts";
@@ -144,6 +147,7 @@ export class Carillon extends Emitter<Events> {
    * @internal
    */
   async ask(question: Question): Promise<Reply> {
+    if (this.#waiting.length >= MAX_PENDING_COMMANDS) throw tooMany();
     this.connect();
     if (this.#state.status !== "open") await this.#opened();
     return this.#ask(question);
@@ -152,14 +156,6 @@ export class Carillon extends Emitter<Events> {
   /** @internal */
   send(command: Command): boolean {
     return this.#connection.send(encodeFrame(command));
-  }
-
-  /**
-   * Gives the connection up; a new one is made.
-   * @internal
-   */
-  abandon(reason: string): void {
-    this.#connection.abandon(reason);
   }
 
   get #timeoutMs(): number {
@@ -193,7 +189,7 @@ export class Carillon extends Emitter<Events> {
     }
     this.#heartbeat.stop();
     this.#commands.fail(new CarillonError("connection_lost", "the connection ended before the answer"));
-    for (const channel of this.#channels.values()) channel.disconnected();
+    for (const channel of this.#channels.values()) channel.disconnected(isRefused(state));
     this.#enter(state);
     if (state.status === "closed") this.#wakeWaiting();
   }
@@ -215,12 +211,16 @@ export class Carillon extends Emitter<Events> {
     } catch (error) {
       if (this.#connection.state !== state) return;
       this.#fail(error);
+      // After this answer the server closes, with the code that says whether to come back.
+      if (error instanceof CarillonError && error.code === "invalid_token") return;
       return this.#connection.abandon("not accepted");
     }
     this.#heartbeat.start();
+    this.#state = state;
+    // Before the app hears of it: a channel that it subscribes to then asks by itself, and once.
+    for (const channel of this.#channels.values()) channel.connected();
     this.#enter(state);
     this.#wakeWaiting();
-    for (const channel of this.#channels.values()) channel.connected();
   }
 
   #fail(error: unknown): void {
@@ -261,12 +261,16 @@ export class Carillon extends Emitter<Events> {
   }
 }
 
-/** `https://host/base` is `wss://host/base/ws`. */
+/** Whether the server has said that this client need not come back. */
+function isRefused(state: ConnectionState): boolean {
+  return state.status === "closed" && state.code !== undefined && !mayReconnect(state.code);
+}
+
+/** `https://host/base` is `wss://host/base/ws`. By hand: React Native's `URL` can be read but not changed. */
 function socketUrl(text: string): string {
-  const url = new URL(text);
-  url.protocol = url.protocol.replace("http", "ws");
-  if (!/^wss?:$/.test(url.protocol)) throw new TypeError(`not an address of a server: ${text}`);
-  url.hash = "";
-  if (!url.pathname.endsWith("/ws")) url.pathname = `${url.pathname.replace(/\/$/, "")}/ws`;
-  return url.href;
+  const parts = /^(?:http|ws)(s?):\/\/([^/?#]+)([^?#]*)(\?[^#]*)?/i.exec(text);
+  if (parts === null) throw new TypeError(`not an address of a server: ${text}`);
+  const [, secure = "", host = "", path = "", query = ""] = parts;
+  const base = path.replace(/\/(ws)?$/, "");
+  return `ws${secure.toLowerCase()}://${host}${base}/ws${query}`;
 }

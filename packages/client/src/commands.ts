@@ -33,7 +33,7 @@ export class Commands {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       if (this.#pending.size >= MAX_PENDING_COMMANDS) {
-        return reject(new CarillonError("too_many_pending", "too many commands wait for their answer"));
+        return reject(tooMany());
       }
       if (!send({ ...question, id } as Command)) {
         return reject(new CarillonError("connection_lost", "not connected"));
@@ -65,4 +65,8 @@ export class Commands {
       reject(error);
     }
   }
+}
+
+export function tooMany(): CarillonError {
+  return new CarillonError("too_many_pending", `${MAX_PENDING_COMMANDS} commands wait for their answer`);
 }

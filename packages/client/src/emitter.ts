@@ -12,9 +12,18 @@ export class Emitter<Events extends object> {
     };
   }
 
-  /** What the listeners returned, in the order of their `on`. */
+  /**
+   * What the listeners returned, in the order of their `on`. One that throws returns a rejected promise: the others hear
+   * of it all the same, the client goes on, and the machine reports the rejection unless the caller takes care of it.
+   */
   protected emit<Name extends keyof Events>(name: Name, value: Events[Name]): unknown[] {
-    return [...(this.#listeners.get(name) ?? [])].map((listener) => listener(value as never));
+    return [...(this.#listeners.get(name) ?? [])].map((listener) => {
+      try {
+        return listener(value as never);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    });
   }
 
   protected listeners(name: keyof Events): number {

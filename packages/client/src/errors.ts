@@ -14,8 +14,8 @@ export class CarillonError extends Error {
   override readonly name = "CarillonError";
   /** Stable; programs may compare it. */
   readonly code: ClientErrorCode;
-  constructor(code: ClientErrorCode, message: string) {
-    super(message);
+  constructor(code: ClientErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }

@@ -10,7 +10,8 @@
  */
 export type { Gap, Json, Member, Publication, Published, PublishOptions } from "@carillon/protocol/frames";
 export type { Position } from "@carillon/protocol/position";
-export { Channel, type ChannelOptions, type ChannelState, type Received } from "./channel.ts";
+export { Channel } from "./channel.ts";
+export type { ChannelEvents, ChannelOptions, ChannelState, Received } from "./channel-events.ts";
 export { Carillon, type CarillonOptions } from "./client.ts";
 export type { ConnectionState } from "./connection.ts";
 export { CarillonError, type ClientErrorCode } from "./errors.ts";

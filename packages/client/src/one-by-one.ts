@@ -1,4 +1,7 @@
-/** Events as an async iterator. The listener's promise resolves when the next value is asked for: the source waits. */
+/**
+ * Events as an async iterator. The listener's promise resolves when the next value is asked for: the source waits. What
+ * has come before `end` is still handed out.
+ */
 
 interface Step<Value> {
   readonly value: Value;
@@ -6,22 +9,28 @@ interface Step<Value> {
 }
 
 export async function* oneByOne<Value>(
-  listen: (listener: (value: Value) => Promise<void>) => () => void,
+  listen: (listener: (value: Value) => Promise<void>, end: () => void) => () => void,
 ): AsyncGenerator<Value, void> {
   const waiting: Step<Value>[] = [];
   let wake = () => {};
+  let ended = false;
   const stop = listen(
     (value) =>
       new Promise((done) => {
         waiting.push({ value, done });
         wake();
       }),
+    () => {
+      ended = true;
+      wake();
+    },
   );
   let step: Step<Value> | undefined;
   try {
     for (;;) {
       step = waiting.shift();
       if (step === undefined) {
+        if (ended) return;
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

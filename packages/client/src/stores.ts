@@ -33,10 +33,7 @@ interface WebStorage {
  * Keeps in a browser's `localStorage`, or in a storage like it. One that is full or forbidden (private mode) is no
  * error: positions are then only as old as the page.
  */
-export function localStorageStore(
-  prefix = "carillon:",
-  storage = (globalThis as { localStorage?: WebStorage }).localStorage,
-): Store {
+export function localStorageStore(prefix = "carillon:", storage = webStorage()): Store {
   return {
     load(key) {
       try {
@@ -52,4 +49,13 @@ export function localStorageStore(
       } catch {}
     },
   };
+}
+
+/** In a frame without an origin of its own even to look at it is forbidden. */
+function webStorage(): WebStorage | undefined {
+  try {
+    return (globalThis as { localStorage?: WebStorage }).localStorage;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,0 +1,80 @@
+/**
+ * Hands what a channel has received to the app: one publication after the other, each once the app is done with the one
+ * before. While nobody listens, publications wait.
+ */
+import type { Publication } from "@carillon/protocol/frames";
+import type { Position } from "@carillon/protocol/position";
+
+/** A publication, or the end of a page, and how far it brings the app. */
+export interface Step {
+  readonly publication?: Publication;
+  readonly position: Position | undefined;
+}
+
+export interface DeliveryPorts {
+  /** Whether anybody listens. */
+  isHeard(): boolean;
+  /** Calls the listeners; returns what they returned. */
+  handOver(publication: Publication, position: Position | undefined): readonly unknown[];
+  /** The app is done with it; `failures` is what its listeners threw. */
+  handled(step: Step, failures: readonly unknown[]): void;
+  /** Nothing waits any more. */
+  emptied(): void;
+}
+
+/**
+ * Publications that wait for slow listeners. Beyond it frames are dropped, and once the queue is empty the channel is
+ * caught up from its position: nothing is lost, and memory is bounded.
+ */
+const MAX_QUEUED = 10_000;
+
+export class Delivery {
+  readonly #ports: DeliveryPorts;
+  #queue: Step[] = [];
+  #running = false;
+
+  constructor(ports: DeliveryPorts) {
+    this.#ports = ports;
+  }
+
+  get isFull(): boolean {
+    return this.#queue.length >= MAX_QUEUED;
+  }
+
+  push(step: Step): void {
+    this.#queue.push(step);
+  }
+
+  /** What waits is not wanted any more. */
+  clear(): void {
+    this.#queue = [];
+  }
+
+  /** Goes on until nothing waits; resolves then. Listeners that return at once are not waited for by a turn. */
+  async run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    for (let step = this.#next(); step !== undefined; step = this.#next()) {
+      const { publication, position } = step;
+      const results = publication === undefined ? [] : this.#ports.handOver(publication, position);
+      this.#ports.handled(step, results.some(isPromise) ? await failuresOf(results) : []);
+    }
+    this.#running = false;
+    if (this.#queue.length === 0) this.#ports.emptied();
+  }
+
+  #next(): Step | undefined {
+    if (this.#queue[0]?.publication !== undefined && !this.#ports.isHeard()) return undefined;
+    return this.#queue.shift();
+  }
+}
+
+/** Any kind of promise: React Native and older libraries bring their own. */
+function isPromise(value: unknown): boolean {
+  return typeof (value as PromiseLike<unknown> | undefined | null)?.then === "function";
+}
+
+async function failuresOf(results: readonly unknown[]): Promise<unknown[]> {
+  const outcomes = await Promise.allSettled(results);
+  return outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+}
