@@ -1,5 +1,5 @@
 /** Where devices stand, kept by the engine: noted at every ack or sign of life, written in batches. */
-import { furthest, type Position } from "@carillon/protocol/position";
+import { furthest, type Position, START } from "@carillon/protocol/position";
 import type { DevicePosition, Engine } from "../engine/engine.ts";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -8,6 +8,9 @@ import type { Log } from "../lib/log.ts";
 const WRITE_AFTER_MS = 1_000;
 /** Bounds what waits when the engine cannot write; a position that is not noted only means more is sent again. */
 const MAX_WAITING = 100_000;
+
+/** In the place of an epoch: the device has switched the channel off, and stands nowhere. No log is called so. */
+const NOWHERE: Position = { epoch: "-", offsets: START };
 
 export class DevicePositions {
   readonly #engine: Engine;
@@ -32,6 +35,7 @@ export class DevicePositions {
       if (waiting.device !== device) continue;
       positions.set(waiting.channel, further(positions.get(waiting.channel), waiting.position));
     }
+    for (const [channel, { epoch }] of positions) if (epoch === NOWHERE.epoch) positions.delete(channel);
     return positions;
   }
 
@@ -42,6 +46,11 @@ export class DevicePositions {
     if (before === undefined && this.#waiting.size >= MAX_WAITING) return;
     this.#waiting.set(key, { device, channel, position: further(before?.position, position) });
     this.#cancel ??= this.#clock.setTimer(WRITE_AFTER_MS, () => void this.flush());
+  }
+
+  /** The device does not want the channel any more: when it does again, it starts from then. */
+  forget(device: string, channel: string): void {
+    this.note(device, channel, NOWHERE);
   }
 
   /** Writes what waits. Never rejects: what could not be written is tried with the next batch. */

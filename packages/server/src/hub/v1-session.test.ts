@@ -1,32 +1,8 @@
 import { expect, test } from "bun:test";
 import { MAX_SUBSCRIPTIONS } from "@carillon/protocol/limits";
 import { EngineError } from "../engine/engine.ts";
-import { ADMIN_KEY, type FakeClient, override, settle, setUpHub } from "./testing/hub-set-up.ts";
-
-type Fields = Record<string, unknown>;
-type Hub = Awaited<ReturnType<typeof setUpHub>>;
-
-/** Says something and resolves to all that comes back. */
-async function say({ session, outbound }: FakeClient, ...commands: Fields[]): Promise<Fields[]> {
-  const before = outbound.frames.length;
-  for (const command of commands) session.receive(JSON.stringify(command));
-  await settle();
-  return outbound.frames.slice(before).map((frame) => JSON.parse(frame));
-}
-
-async function connected({ connectV1 }: Hub, fields: Fields = { token: ADMIN_KEY }): Promise<FakeClient> {
-  const client = connectV1();
-  await say(client, { type: "connect", id: 1, ...fields });
-  return client;
-}
-
-const received = ({ outbound }: FakeClient) =>
-  outbound.frames
-    .map((frame) => JSON.parse(frame))
-    .flatMap((frame) =>
-      frame.type === "page" ? frame.publications : frame.type === "publication" ? [frame.publication] : [],
-    )
-    .map(({ data }) => data);
+import { ADMIN_KEY, override, settle, setUpHub } from "./testing/hub-set-up.ts";
+import { connected, received, say } from "./testing/v1-client.ts";
 
 test("connect says who and where; nothing else comes first, and not twice", async () => {
   const hub = await setUpHub();
@@ -255,22 +231,6 @@ test("presence: who is there, and who comes and goes where a channel says so", a
     { type: "join", channel: "rooms/1", member: { session: other.session.info.id } },
     { type: "leave", channel: "rooms/1", member: { session: other.session.info.id } },
   ]);
-});
-
-test("a device's acks are kept on the server: it goes on where it was", async () => {
-  const hub = await setUpHub();
-  for (const data of ["1", "2", "3"]) await hub.publish(data);
-  const { epoch } = await hub.engine.top("push");
-  const before = await connected(hub, { device: "phone" });
-  await say(before, { type: "subscribe", id: 2, channel: "push", position: { epoch, offset: 0 } });
-  await say(before, { type: "ack", channel: "push", position: { epoch, offset: 2 } });
-  before.outbound.terminate();
-  hub.clock.advance(1_000);
-  await settle();
-  const after = await connected(hub, { device: "phone" });
-  const [reply] = await say(after, { type: "subscribe", id: 2, channel: "push" });
-  expect(reply).toMatchObject({ type: "subscribed", from: { epoch, offset: 2 } });
-  expect(received(after)).toEqual(["3"]);
 });
 
 test("while the engine fails, publishes are refused, live pushes go on, and connections live", async () => {

@@ -6,9 +6,10 @@ import { CloseCode } from "@carillon/protocol/codes";
 import type { Command, ErrorCode, Reply } from "@carillon/protocol/frames";
 import { encodeFrame, encodeHistoryReply, parseCommand } from "@carillon/protocol/json";
 import { MAX_FRAME_BYTES, MAX_PENDING_COMMANDS, MAX_SUBSCRIPTIONS } from "@carillon/protocol/limits";
-import { decodePosition, encodePosition, type Position, START, together } from "@carillon/protocol/position";
+import { decodePosition, encodePosition, type Position, START } from "@carillon/protocol/position";
 import { EngineError } from "../engine/engine.ts";
 import type { Access } from "./access.ts";
+import type { Channel } from "./channels.ts";
 import { v1Codec } from "./codecs.ts";
 import { Session } from "./session.ts";
 import { Subscription } from "./subscription.ts";
@@ -139,7 +140,8 @@ export class V1Session extends Session {
     const opening = subscription.opened();
     if (opening !== undefined) await opening;
     const { channel } = subscription;
-    const kept = (await this.#keptPositions())?.get(channel.name);
+    const all = await this.#keptPositions();
+    const kept = withinLog(channel, all?.get(channel.name));
     if (subscription.hasEnded) throw new Refused("not_subscribed", "unsubscribed meanwhile");
     const { epoch, delivered } = channel;
     const start = further(epoch, position && decodePosition(position), kept);
@@ -174,7 +176,8 @@ export class V1Session extends Session {
     const subscription = this.#subscriptions?.get(channel);
     if (subscription === undefined) throw new Refused("not_subscribed", `not subscribed to ${channel}`);
     // Off means not wanted: the device does not get later what comes from now on.
-    if (subscription.channel.epoch !== "") this.#note(subscription, together(subscription.channel.delivered));
+    if (this.device !== undefined) this.context.positions.forget(this.device, channel);
+    this.#kept = undefined;
     this.#forget(channel, subscription);
     this.#log("unsubscribe: 关闭推送", channel);
     return { type: "unsubscribed", id, channel };
@@ -283,6 +286,11 @@ export class V1Session extends Session {
 
 function forbidden(what: string): Refused {
   return new Refused("forbidden", `this token does not allow to ${what}`);
+}
+
+/** A kept position that is ahead of its log is of no use: the log has lost its end, and the client cannot mend that. */
+function withinLog({ epoch, delivered }: Channel, kept: Position | undefined): Position | undefined {
+  return kept?.epoch === epoch && Math.max(...kept.offsets) > delivered ? undefined : kept;
 }
 
 /** The further one of two; one of this log counts more than one of another. */
