@@ -93,6 +93,30 @@ test("disconnect stays disconnected, also after a reload; connect connects", asy
   await inState(page, "open");
 });
 
+test("the switch alone never connects; off and on again, it starts from then", async () => {
+  await using server = await Server.start(["--push-every", "1s"]);
+  await using witness = await Client.connect("ws", server.wsUrl);
+  await using visited = await visit(server.httpUrl);
+  const { page } = visited;
+  await moreThan(page, 0);
+  await page.getByTestId("connect").click();
+  await page.reload();
+  const [missed = ""] = await witness.next(1);
+  await page.getByTestId("push-switch").click();
+  await page.getByTestId("push-switch").click();
+  await inState(page, "closed");
+  await witness.next(1);
+  await page.getByTestId("connect").click();
+  await moreThan(page, 0);
+  expect(await page.locator(`[data-message="${missed}"]`).count()).toBe(0);
+});
+
+test("where nobody may listen without a token, the page says so", async () => {
+  await using server = await Server.start(["--anonymous", "off"]);
+  await using visited = await visit(server.httpUrl);
+  await visited.page.getByText("This server lets nobody listen without a token").waitFor();
+});
+
 test("heartbeats: by hand, at the interval the person sets, and shown with their round trip", async () => {
   await using server = await Server.start(["--push-every", "off"]);
   await using visited = await visit(server.httpUrl);
