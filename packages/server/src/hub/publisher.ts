@@ -1,7 +1,7 @@
 /** Publishing: from what a publisher said, already validated, to a publication in the engine. */
 import type { Json, PublishOptions } from "@carillon/protocol/frames";
 import { laneOf } from "@carillon/protocol/position";
-import type { Engine, NewPublication, PublishResult } from "../engine/engine.ts";
+import { type Engine, EngineError, type NewPublication, type PublishResult } from "../engine/engine.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
 
@@ -10,10 +10,18 @@ export interface PublishItem extends PublishOptions {
   readonly data: Json;
 }
 
+/**
+ * What may wait for the disk, in characters with the surroundings of each publication. A disk that hangs would otherwise
+ * fill the memory: 10,000 connections may each have a thousand publishes of 60 KB under way.
+ */
+const MAX_WAITING = 64 * 1024 * 1024;
+const SURROUNDINGS = 256;
+
 export class Publisher {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #nextId: NextId;
+  #waiting = 0;
 
   /** `nextId` makes ids that are ordered by time. */
   constructor(engine: Engine, clock: Clock, nextId: NextId) {
@@ -24,11 +32,21 @@ export class Publisher {
 
   /**
    * Resolves when all items are durable and have been fanned out here; those of one channel stay in order.
-   * @throws {EngineError} by rejection; then nothing was published.
+   * @throws {EngineError} by rejection; then nothing was published. Also when too much waits already.
    */
-  publish(items: readonly PublishItem[]): Promise<readonly PublishResult[]> {
+  async publish(items: readonly PublishItem[]): Promise<readonly PublishResult[]> {
     const timeMs = this.#clock.wallMs();
-    return this.#engine.publish(items.map((item) => this.#stamp(item, timeMs)));
+    const stamped = items.map((item) => this.#stamp(item, timeMs));
+    const size = stamped.reduce((sum, { data }) => sum + data.length + SURROUNDINGS, 0);
+    if (this.#waiting + size > MAX_WAITING) {
+      throw new EngineError("unavailable", "too much waits to be written");
+    }
+    this.#waiting += size;
+    try {
+      return await this.#engine.publish(stamped);
+    } finally {
+      this.#waiting -= size;
+    }
   }
 
   #stamp(item: PublishItem, timeMs: number): NewPublication {
