@@ -186,6 +186,7 @@ describe("nothing is lost and nothing comes twice", () => {
     await server.publish(publication(1), publication(2));
     const got: Json[] = [];
     news.on("publication", ({ data }) => got.push(data));
+    await server.settle();
     expect(got).toEqual([1, 2]);
   });
 });

@@ -8,8 +8,8 @@
  * It connects when a channel is first subscribed to or a command is sent, or by `connect`.
  */
 import { mayReconnect } from "@carillon/protocol/codes";
-import type { Command, Reply } from "@carillon/protocol/frames";
-import { encodeFrame, parseServerFrame } from "@carillon/protocol/json";
+import type { Reply } from "@carillon/protocol/frames";
+import { parseServerFrame } from "@carillon/protocol/json";
 import { MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
 import { SUBPROTOCOL } from "@carillon/protocol/version";
 import { Channel } from "./channel.ts";
@@ -59,14 +59,18 @@ export class Carillon extends Emitter<Events> {
   readonly platform: Platform;
   /** @internal */
   readonly store: Store;
+  /** @internal */
+  readonly connection: Connection;
   readonly #options: CarillonOptions;
-  readonly #connection: Connection;
+  readonly #timeoutMs: number;
   readonly #commands: Commands;
   readonly #heartbeat: Heartbeat;
   readonly #channels = new Map<string, Channel>();
   #state: ConnectionState = { status: "closed" };
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #defaultChannel: string | undefined;
+  /** Closed by the app, or by the server for good: from then on only the app opens it again. */
+  #isOver = false;
 
   /**
    * @param url the server's address: `http(s):` or `ws(s):`, with or without the final `/ws`.
@@ -75,10 +79,11 @@ export class Carillon extends Emitter<Events> {
   constructor(url: string, options: CarillonOptions = {}) {
     super();
     this.#options = options;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.platform = options.platform ?? systemPlatform(options.WebSocket);
     this.store = options.store ?? memoryStore();
     this.#commands = new Commands(this.platform, this.#timeoutMs);
-    this.#connection = new Connection({
+    this.connection = new Connection({
       url: socketUrl(url),
       protocols: [SUBPROTOCOL],
       platform: this.platform,
@@ -90,20 +95,22 @@ export class Carillon extends Emitter<Events> {
     this.#heartbeat = new Heartbeat({
       platform: this.platform,
       send: () => {
-        this.#ask({ type: "ping" }).then(
-          () => this.#heartbeat.answered(),
-          () => {},
-        );
+        this.#ask({ type: "ping" }).catch(() => {});
         return true;
       },
       onAnswer: (roundTripMs) => this.emit("heartbeat", roundTripMs),
-      onMissed: () => this.#connection.abandon("a heartbeat got no answer"),
+      onMissed: () => this.connection.abandon("a heartbeat got no answer"),
     });
     this.heartbeatMs = "heartbeatMs" in options ? options.heartbeatMs : DEFAULT_HEARTBEAT_MS;
   }
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  /** @internal */
+  get isClosedByApp(): boolean {
+    return this.#state.status === "closed" && this.#state.code === undefined;
   }
 
   /** What the server's plain clients receive; known from the first `open` on. */
@@ -133,37 +140,30 @@ export class Carillon extends Emitter<Events> {
 
   /** Connects, and from now on stays connected. */
   connect(): void {
-    this.#connection.open();
+    this.#isOver = false;
+    this.connection.open();
   }
 
   /** Ends the connection and stays away until `connect`; acknowledges first what has been handled. */
   close(): void {
     for (const channel of this.#channels.values()) channel.flush();
-    this.#connection.close();
+    this.connection.close();
   }
 
   /**
-   * Asks once there is a connection.
+   * Asks once there is a connection; `asked` is told the command's id.
    * @internal
    */
-  async ask(question: Question): Promise<Reply> {
-    if (this.#waiting.length >= MAX_PENDING_COMMANDS) throw tooMany();
+  async ask(question: Question, asked?: (id: number) => void): Promise<Reply> {
+    if (this.#isOver) throw closed();
+    if (this.#waiting.size >= MAX_PENDING_COMMANDS) throw tooMany();
     this.connect();
     if (this.#state.status !== "open") await this.#opened();
-    return this.#ask(question);
+    return this.#ask(question, asked);
   }
 
-  /** @internal */
-  send(command: Command): boolean {
-    return this.#connection.send(encodeFrame(command));
-  }
-
-  get #timeoutMs(): number {
-    return this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  }
-
-  #ask(question: Question): Promise<Reply> {
-    return this.#commands.ask(question, (command) => this.send(command));
+  #ask(question: Question, asked?: (id: number) => void): Promise<Reply> {
+    return this.#commands.ask(question, (frame) => this.connection.send(frame), asked);
   }
 
   #opened(): Promise<void> {
@@ -171,13 +171,13 @@ export class Carillon extends Emitter<Events> {
       const done = () => {
         cancel();
         if (this.#state.status === "open") resolve();
-        else reject(new CarillonError("closed", "the client is closed"));
+        else reject(closed());
       };
       const cancel = this.platform.setTimer(this.#timeoutMs, () => {
-        this.#waiting = this.#waiting.filter((each) => each !== done);
+        this.#waiting.delete(done);
         reject(new CarillonError("timeout", "no connection in time"));
       });
-      this.#waiting.push(done);
+      this.#waiting.add(done);
     });
   }
 
@@ -189,36 +189,38 @@ export class Carillon extends Emitter<Events> {
     }
     this.#heartbeat.stop();
     this.#commands.fail(new CarillonError("connection_lost", "the connection ended before the answer"));
-    for (const channel of this.#channels.values()) channel.disconnected(isRefused(state));
+    this.#isOver = state.status === "closed";
+    this.#state = state;
+    for (const { subscription } of this.#channels.values()) subscription.disconnected(isRefused(state));
     this.#enter(state);
-    if (state.status === "closed") this.#wakeWaiting();
+    if (this.#isOver) this.#wakeWaiting();
   }
 
   async #identify(): Promise<void> {
     const { token, device, client } = this.#options;
-    const { state } = this.#connection;
+    const { state } = this.connection;
     try {
       const secret = typeof token === "function" ? await token() : token;
       // The connection that this was for may be gone.
-      if (this.#connection.state !== state) return;
+      if (this.connection.state !== state) return;
       const reply = await this.#ask({
         type: "connect",
-        ...(secret !== undefined && { token: secret }),
-        ...(device !== undefined && { device }),
-        ...(client !== undefined && { client }),
+        // JSON leaves out what is undefined.
+        ...({ token: secret, device, client } as object),
       });
+      if (this.connection.state !== state) return;
       if (reply.type === "connected") this.#defaultChannel = reply.defaultChannel;
     } catch (error) {
-      if (this.#connection.state !== state) return;
+      if (this.connection.state !== state) return;
       this.#fail(error);
       // After this answer the server closes, with the code that says whether to come back.
       if (error instanceof CarillonError && error.code === "invalid_token") return;
-      return this.#connection.abandon("not accepted");
+      return this.connection.abandon("not accepted");
     }
     this.#heartbeat.start();
     this.#state = state;
     // Before the app hears of it: a channel that it subscribes to then asks by itself, and once.
-    for (const channel of this.#channels.values()) channel.connected();
+    for (const { subscription } of this.#channels.values()) subscription.connected();
     this.#enter(state);
     this.#wakeWaiting();
   }
@@ -229,9 +231,10 @@ export class Carillon extends Emitter<Events> {
   }
 
   #wakeWaiting(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    for (const wake of this.#waiting) {
+      this.#waiting.delete(wake);
+      wake();
+    }
   }
 
   #received(text: string): void {
@@ -243,11 +246,15 @@ export class Carillon extends Emitter<Events> {
       case "join":
       case "leave":
       case "revoked":
-        this.#channels.get(frame.channel)?.receive(frame);
+        this.#channels.get(frame.channel)?.subscription.receive(frame);
         break;
       case "subscribed":
         // Before anything else of its channel is looked at, and not a promise's turn later.
-        this.#channels.get(frame.channel)?.subscribed(frame);
+        this.#channels.get(frame.channel)?.subscription.subscribed(frame);
+        this.#commands.settle(frame);
+        break;
+      case "pong":
+        this.#heartbeat.answered();
         this.#commands.settle(frame);
         break;
       default:
@@ -261,6 +268,10 @@ export class Carillon extends Emitter<Events> {
   }
 }
 
+function closed(): CarillonError {
+  return new CarillonError("closed", "the client is closed");
+}
+
 /** Whether the server has said that this client need not come back. */
 function isRefused(state: ConnectionState): boolean {
   return state.status === "closed" && state.code !== undefined && !mayReconnect(state.code);
@@ -268,9 +279,8 @@ function isRefused(state: ConnectionState): boolean {
 
 /** `https://host/base` is `wss://host/base/ws`. By hand: React Native's `URL` can be read but not changed. */
 function socketUrl(text: string): string {
-  const parts = /^(?:http|ws)(s?):\/\/([^/?#]+)([^?#]*)(\?[^#]*)?/i.exec(text);
+  const parts = /^(?:http|ws)(s?):\/\/([^/?#][^?#]*?)(?:\/ws|\/)?(\?[^#]*)?(?:#.*)?$/i.exec(text);
   if (parts === null) throw new TypeError(`not an address of a server: ${text}`);
-  const [, secure = "", host = "", path = "", query = ""] = parts;
-  const base = path.replace(/\/(ws)?$/, "");
-  return `ws${secure.toLowerCase()}://${host}${base}/ws${query}`;
+  const [, secure = "", base, query = ""] = parts;
+  return `ws${secure.toLowerCase()}://${base}/ws${query}`;
 }

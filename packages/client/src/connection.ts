@@ -30,8 +30,8 @@ export type ConnectionState =
     };
 
 export interface ConnectionOptions {
-  /** `ws:` or `wss:`. A function is asked anew for every attempt, for a token that expires. */
-  readonly url: string | (() => string);
+  /** `ws:` or `wss:`. */
+  readonly url: string;
   /** Sub-protocols to offer (RFC 6455 section 1.9); none unless given. */
   readonly protocols?: readonly string[];
   readonly platform: Platform;
@@ -94,7 +94,7 @@ export class Connection {
     const { platform, url, protocols = [] } = this.#options;
     let socket: Socket;
     try {
-      socket = platform.openSocket(typeof url === "string" ? url : url(), protocols);
+      socket = platform.openSocket(url, protocols);
     } catch (error) {
       // A malformed address is refused by the constructor; no attempt will change that.
       this.#end({ status: "closed", code: ABNORMAL_CLOSURE, reason: messageOf(error) });

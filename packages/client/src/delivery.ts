@@ -1,21 +1,23 @@
 /**
- * Hands what a channel has received to the app: one publication after the other, each once the app is done with the one
- * before. While nobody listens, publications wait.
+ * Hands what a channel has received to the app: one after the other, each once the app is done with the one before. While
+ * nobody listens, publications wait.
  */
-import type { Publication } from "@carillon/protocol/frames";
+import type { Gap, Publication } from "@carillon/protocol/frames";
 import type { Position } from "@carillon/protocol/position";
 
-/** A publication, or the end of a page, and how far it brings the app. */
+/** A publication, a gap or the end of a page. */
 export interface Step {
   readonly publication?: Publication;
-  readonly position: Position | undefined;
+  readonly gap?: Gap;
+  /** How far it brings the app. */
+  readonly position?: Position | undefined;
 }
 
 export interface DeliveryPorts {
   /** Whether anybody listens. */
   isHeard(): boolean;
   /** Calls the listeners; returns what they returned. */
-  handOver(publication: Publication, position: Position | undefined): readonly unknown[];
+  handOver(step: Step): readonly unknown[];
   /** The app is done with it; `failures` is what its listeners threw. */
   handled(step: Step, failures: readonly unknown[]): void;
   /** Nothing waits any more. */
@@ -50,13 +52,17 @@ export class Delivery {
     this.#queue = [];
   }
 
+  /** Goes on, but not before the caller has returned: a listener is not called while it is still being added. */
+  runSoon(): void {
+    void Promise.resolve().then(() => this.run());
+  }
+
   /** Goes on until nothing waits; resolves then. Listeners that return at once are not waited for by a turn. */
   async run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
     for (let step = this.#next(); step !== undefined; step = this.#next()) {
-      const { publication, position } = step;
-      const results = publication === undefined ? [] : this.#ports.handOver(publication, position);
+      const results = this.#ports.handOver(step);
       this.#ports.handled(step, results.some(isPromise) ? await failuresOf(results) : []);
     }
     this.#running = false;

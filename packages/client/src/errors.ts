@@ -10,6 +10,14 @@ export type ClientErrorCode =
   /** The client was closed, by the app or by the server for good. */
   | "closed";
 
+/** Errors that another attempt may not see. */
+export const PASSING: ReadonlySet<ClientErrorCode> = new Set([
+  "storage_unavailable",
+  "timeout",
+  "internal",
+  "too_many_pending",
+] as const);
+
 export class CarillonError extends Error {
   override readonly name = "CarillonError";
   /** Stable; programs may compare it. */

@@ -23,7 +23,9 @@ export function fileStore(path: string): Store {
 
 function read(path: string): Record<string, string> {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    const text = readFileSync(path, "utf8");
+    // What some file systems leave of a new file when the power fails.
+    return text === "" ? {} : JSON.parse(text);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return {};
     throw error;

@@ -14,6 +14,7 @@ const WRITE_AFTER_MS = 1_000;
 export interface MarksPorts {
   readonly store: Store;
   readonly platform: Platform;
+  /** `false` if the channel is not subscribed now: the server would not know what to do with an ack. */
   send(command: Command): boolean;
 }
 
@@ -22,9 +23,10 @@ export class Marks {
   readonly #ports: MarksPorts;
   #handled: Position | undefined;
   #cancel: CancelTimer | undefined;
-  #saving = false;
-  /** What came while the store was busy. */
-  #next: { readonly value: string | undefined } | undefined;
+  /** Whether the last ack could not be sent. */
+  #isOwed = false;
+  /** Ends with the last save of a store that takes its time. */
+  #saving: Promise<void> | undefined;
 
   constructor(channel: string, ports: MarksPorts) {
     this.#channel = channel;
@@ -35,11 +37,10 @@ export class Marks {
   async load(): Promise<Position | undefined> {
     try {
       const kept: unknown = JSON.parse((await this.#ports.store.load(this.#channel)) ?? "null");
-      this.#handled = isWirePosition(kept) ? decodePosition(kept) : undefined;
+      return isWirePosition(kept) ? decodePosition(kept) : undefined;
     } catch {
-      this.#handled = undefined;
+      return undefined;
     }
-    return this.#handled;
   }
 
   /** Everything up to `position` has been handled. Within an epoch it only moves on. */
@@ -49,7 +50,12 @@ export class Marks {
       handled?.epoch === position.epoch
         ? { epoch: position.epoch, offsets: furthest(handled.offsets, position.offsets) }
         : position;
-    this.#cancel ??= this.#ports.platform.setTimer(WRITE_AFTER_MS, () => this.flush());
+    this.#flushSoon();
+  }
+
+  /** It is subscribed again: what could not be acknowledged meanwhile is. */
+  resume(): void {
+    if (this.#isOwed) this.#flushSoon();
   }
 
   /** Keeps and acknowledges now what waits. */
@@ -58,7 +64,7 @@ export class Marks {
     this.#cancel();
     this.#cancel = undefined;
     const position = encodePosition(this.#handled);
-    this.#ports.send({ type: "ack", channel: this.#channel, position });
+    this.#isOwed = !this.#ports.send({ type: "ack", channel: this.#channel, position });
     this.#save(JSON.stringify(position));
   }
 
@@ -67,33 +73,25 @@ export class Marks {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#handled = undefined;
+    this.#isOwed = false;
     this.#save(undefined);
   }
 
-  /**
-   * At once where the store can do it: an app that closes its client and exits has kept everything. A store that is still at
-   * the save before is given only the latest, so that an old value never overtakes a new one. One that fails costs no more
-   * than seeing something twice after a restart.
-   */
-  #save(value: string | undefined): void {
-    if (this.#saving) {
-      this.#next = { value };
-      return;
-    }
-    this.#saving = true;
-    try {
-      const saved = this.#ports.store.save(this.#channel, value);
-      if (saved === undefined) this.#saving = false;
-      else saved.then(this.#saved, this.#saved);
-    } catch {
-      this.#saving = false;
-    }
+  #flushSoon(): void {
+    this.#cancel ??= this.#ports.platform.setTimer(WRITE_AFTER_MS, () => this.flush());
   }
 
-  readonly #saved = (): void => {
-    const next = this.#next;
-    this.#saving = false;
-    this.#next = undefined;
-    if (next !== undefined) this.#save(next.value);
-  };
+  /**
+   * At once where the store can do it, for an app that closes its client and exits; one after the other where it cannot, so
+   * that an old value never overtakes a new one. A store that fails costs no more than seeing something twice.
+   */
+  #save(value: string | undefined): void {
+    const save = () => this.#ports.store.save(this.#channel, value);
+    try {
+      const saved = this.#saving === undefined ? save() : this.#saving.then(save);
+      this.#saving = saved?.then(ignore, ignore);
+    } catch {}
+  }
 }
+
+function ignore(): void {}

@@ -11,13 +11,14 @@ interface Step<Value> {
 export async function* oneByOne<Value>(
   listen: (listener: (value: Value) => Promise<void>, end: () => void) => () => void,
 ): AsyncGenerator<Value, void> {
-  const waiting: Step<Value>[] = [];
+  // The source waits, so there is never more than one.
+  let step: Step<Value> | undefined;
   let wake = () => {};
   let ended = false;
   const stop = listen(
     (value) =>
       new Promise((done) => {
-        waiting.push({ value, done });
+        step = { value, done };
         wake();
       }),
     () => {
@@ -25,23 +26,24 @@ export async function* oneByOne<Value>(
       wake();
     },
   );
-  let step: Step<Value> | undefined;
+  const next = () => step;
   try {
     for (;;) {
-      step = waiting.shift();
-      if (step === undefined) {
-        if (ended) return;
+      const present = next();
+      if (present !== undefined) {
+        yield present.value;
+        step = undefined;
+        present.done();
+      } else if (ended) return;
+      else {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
-        continue;
       }
-      yield step.value;
-      step.done();
     }
   } finally {
     stop();
-    // Whoever waits for a consumer that has left waits no longer.
-    for (const { done } of step === undefined ? waiting : [step, ...waiting]) done();
+    // It waits no longer for a consumer that has left.
+    next()?.done();
   }
 }

@@ -19,21 +19,14 @@ const REMEMBERED = 1_000;
 export type Verdict = "new" | "seen" | "missing";
 
 export class Progress {
-  #position: Position | undefined;
-  #ids = new Set<string>();
-
   /** Everything up to here has been received; `undefined` before the channel was ever subscribed to. */
-  get position(): Position | undefined {
-    return this.#position;
-  }
-  set position(position: Position | undefined) {
-    this.#position = position;
-  }
+  position: Position | undefined;
+  readonly #ids = new Set<string>();
 
   /** Decides on a publication and, if it is new, moves on. In a page a jump is no loss. */
   take({ id, offset, prev = 0, urgency = "normal" }: Publication, inPage: boolean): Verdict {
     const lane = laneOf(urgency);
-    const position = this.#position;
+    const position = this.position;
     if (offset !== undefined && position !== undefined) {
       if (offset <= position.offsets[lane]) return "seen";
       if (!inPage && prev > position.offsets[lane]) return "missing";
@@ -46,19 +39,19 @@ export class Progress {
 
   /** A page covered everything up to `to`. */
   cover(to: number): void {
-    if (this.#position === undefined) return;
-    this.#position = { ...this.#position, offsets: furthest(this.#position.offsets, together(to)) };
+    if (this.position === undefined) return;
+    this.position = { ...this.position, offsets: furthest(this.position.offsets, together(to)) };
   }
 
   /** The position and ids of before mean nothing any more. */
   forget(): void {
-    this.#position = undefined;
+    this.position = undefined;
     this.#ids.clear();
   }
 
   #moveLane(lane: Lane, offset: number): void {
-    if (this.#position === undefined) return;
-    this.#position = { ...this.#position, offsets: advance(this.#position.offsets, lane, offset) };
+    if (this.position === undefined) return;
+    this.position = { ...this.position, offsets: advance(this.position.offsets, lane, offset) };
   }
 
   #remember(id: string): void {

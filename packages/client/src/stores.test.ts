@@ -43,6 +43,19 @@ test("a file is there for the next life, as a whole, and nothing is left beside 
   expect(readdirSync(directory).filter((name) => name.endsWith(".new"))).toEqual([]);
 });
 
+test.each([
+  ["a save that was cut off in its middle", "half.json", '{"news":"kept"}', '{"news":"ke', "kept"],
+  ["an empty file", "empty.json", "", "", undefined],
+])("%s leaves what was there before", (_, name, before, beside, kept) => {
+  const path = join(directory, name);
+  writeFileSync(path, before);
+  writeFileSync(`${path}.new`, beside);
+  const store = fileStore(path);
+  expect(store.load("news")).toBe(kept);
+  store.save("news", "newer");
+  expect(fileStore(path).load("news")).toBe("newer");
+});
+
 test("a file that is damaged is not silently begun anew", () => {
   const path = join(directory, "damaged.json");
   writeFileSync(path, '{"news":');

@@ -33,28 +33,24 @@ interface WebStorage {
  * Keeps in a browser's `localStorage`, or in a storage like it. One that is full or forbidden (private mode) is no
  * error: positions are then only as old as the page.
  */
-export function localStorageStore(prefix = "carillon:", storage = webStorage()): Store {
+export function localStorageStore(
+  prefix = "carillon:",
+  // In a frame without an origin of its own even to look at it is forbidden.
+  storage = attempt(() => (globalThis as { localStorage?: WebStorage }).localStorage),
+): Store {
   return {
-    load(key) {
-      try {
-        return storage?.getItem(prefix + key) ?? undefined;
-      } catch {
-        return undefined;
-      }
-    },
-    save(key, value) {
-      try {
+    load: (key) => attempt(() => storage?.getItem(prefix + key)) ?? undefined,
+    save: (key, value) =>
+      attempt(() => {
         if (value === undefined) storage?.removeItem(prefix + key);
         else storage?.setItem(prefix + key, value);
-      } catch {}
-    },
+      }),
   };
 }
 
-/** In a frame without an origin of its own even to look at it is forbidden. */
-function webStorage(): WebStorage | undefined {
+function attempt<Result>(run: () => Result): Result | undefined {
   try {
-    return (globalThis as { localStorage?: WebStorage }).localStorage;
+    return run();
   } catch {
     return undefined;
   }

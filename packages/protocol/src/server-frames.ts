@@ -10,7 +10,6 @@ type Check = (value: unknown) => boolean;
 
 const text: Check = (value) => typeof value === "string";
 const number: Check = (value) => Number.isSafeInteger(value);
-const flag: Check = (value) => typeof value === "boolean";
 
 const has =
   (checks: Readonly<Record<string, Check>>): Check =>
@@ -31,10 +30,9 @@ const offsets: Check = (value) =>
   number(value) || (Array.isArray(value) && value.length === 3 && value.every(number));
 
 /** Whether a value is a position as it is written on the wire. */
-export function isWirePosition(value: unknown): value is WirePosition {
-  return place(value);
-}
-const place = has({ epoch: text, offset: offsets });
+export const isWirePosition = has({ epoch: text, offset: offsets }) as (
+  value: unknown,
+) => value is WirePosition;
 
 const publication = has({
   id: text,
@@ -43,29 +41,31 @@ const publication = has({
   prev: maybe(number),
   urgency: maybe(text),
 });
-const page = { channel: text, epoch: text, publications: listOf(publication), to: number, more: flag };
-const member = { channel: text, member: has({ session: text }) };
+const page = { epoch: text, publications: listOf(publication), to: number };
+const session = has({ session: text });
+const member = has({ channel: text, member: session });
+/** Of what goes through to the app as it is, only what finds its way there. */
+const answer = has({ id: number });
 
 /** A `Map`: a frame may call itself `constructor`. */
-const FRAMES = new Map<string, Check>(
+const FRAMES = new Map<unknown, Check>(
   Object.entries({
-    connected: has({ id: number, session: text }),
-    subscribed: has({ id: number, channel: text, position: place, from: maybe(place) }),
-    unsubscribed: has({ id: number, channel: text }),
-    published: has({ id: number, channel: text, publication: text, epoch: text }),
+    connected: answer,
+    subscribed: has({ id: number, channel: text, position: isWirePosition, from: maybe(isWirePosition) }),
+    unsubscribed: answer,
+    published: answer,
     history: has({ id: number, ...page }),
-    presence: has({ id: number, channel: text, count: number, members: listOf(has({ session: text })) }),
-    pong: has({ id: number }),
+    presence: has({ id: number, members: listOf(session) }),
+    pong: answer,
     error: has({ id: maybe(number), code: text, message: text }),
     publication: has({ channel: text, publication }),
-    page: has(page),
-    join: has(member),
-    leave: has(member),
+    page: has({ channel: text, ...page }),
+    join: member,
+    leave: member,
     revoked: has({ channel: text, code: text, message: text }),
   } satisfies Record<ServerFrame["type"], Check>),
 );
 
 export function isServerFrame(fields: Fields): fields is Fields & ServerFrame {
-  const { type } = fields;
-  return typeof type === "string" && (FRAMES.get(type)?.(fields) ?? false);
+  return FRAMES.get(fields["type"])?.(fields) ?? false;
 }
