@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { decodeReceived, decodeText, encodeReceived, HEARTBEAT } from "./text.ts";
+import { decodeText, encodeReceived } from "./text.ts";
 
 // Golden frames: what is on the wire today has to be on the wire for ever.
 test("commands are exactly these words", () => {
@@ -15,7 +15,7 @@ test.each([
   "Subscribe",
   "SUBSCRIBE",
   "heartbeat",
-  HEARTBEAT,
+  "Heartbeat",
   "__proto__",
   "订阅",
 ])("%j is a message", (text) => {
@@ -23,14 +23,13 @@ test.each([
 });
 
 test("the heartbeat's answer is the documented one", () => {
-  expect(encodeReceived(HEARTBEAT)).toBe("Server received: Heartbeat");
+  expect(encodeReceived("Heartbeat")).toBe("Server received: Heartbeat");
 });
 
-test("an answer carries back what was sent, and a push is no answer", () => {
+test("an answer carries back what was sent, whatever it is", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
-      expect(decodeReceived(encodeReceived(text))).toBe(text);
+      expect(encodeReceived(text)).toBe(`Server received: ${text}`);
     }),
   );
-  expect(decodeReceived("Server push message at 2026-11-24 09:30:00")).toBeUndefined();
 });

@@ -15,9 +15,6 @@ export type TextCommand =
   | { readonly type: "unsubscribe" }
   | { readonly type: "message"; readonly text: string };
 
-/** The conventional heartbeat. The server answers it as it answers any text; apps compare the answer. */
-export const HEARTBEAT = "Heartbeat";
-
 const RECEIVED_PREFIX = "Server received: ";
 const SUBSCRIBE: TextCommand = { type: "subscribe" };
 const UNSUBSCRIBE: TextCommand = { type: "unsubscribe" };
@@ -32,9 +29,4 @@ export function decodeText(frame: string): TextCommand {
 /** The server's answer to a message. */
 export function encodeReceived(text: string): string {
   return RECEIVED_PREFIX + text;
-}
-
-/** The text that an answer carries back, or `undefined` when the frame is a push and no answer. */
-export function decodeReceived(frame: string): string | undefined {
-  return frame.startsWith(RECEIVED_PREFIX) ? frame.slice(RECEIVED_PREFIX.length) : undefined;
 }
