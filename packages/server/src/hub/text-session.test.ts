@@ -48,3 +48,13 @@ test("push off moves a device's position along, also when it dies silently", asy
   await hub.publish("3");
   expect(second.outbound.frames).toEqual(["3"]);
 });
+
+test("saying subscribe while it is being caught up skips nothing", async () => {
+  const hub = await setUpHub();
+  for (const text of ["1", "2", "3"]) await hub.publish(text);
+  const client = hub.connect({ since: { offset: 0 } });
+  client.session.receive("subscribe");
+  await settle();
+  await hub.publish("4");
+  expect(client.outbound.frames).toEqual(["1", "2", "3", "4"]);
+});

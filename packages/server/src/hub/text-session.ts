@@ -57,8 +57,9 @@ export class TextSession extends Session<TextInfo> {
   /** Switches push on or off, for all channels of the session. Off, positions move along: on again starts from now. */
   setPush(on: boolean): void {
     for (const subscription of this.#subscriptions) {
-      if (on) subscription.goLive();
-      else subscription.mute();
+      if (!on) subscription.mute();
+      // One that is being caught up is on already: going live now would skip what it has missed.
+      else if (subscription.isMuted) subscription.goLive();
     }
     const line = on ? "subscribe: 开启推送" : "unsubscribe: 关闭推送";
     this.context.log.info(line, this.logFields());
