@@ -54,16 +54,9 @@ export interface NewPublication {
 }
 
 /** A publication that has been accepted. `offset` and `prev` are 0 where it was not stored. */
-export interface Accepted {
-  readonly id: string;
-  readonly channel: string;
-  readonly timeMs: number;
-  readonly lane: Lane;
-  readonly data: string;
-  readonly meta: string;
+export interface Accepted extends Omit<NewPublication, "stored" | "collapseKey" | "idempotencyKey"> {
   readonly offset: number;
   readonly prev: number;
-  readonly expiresAtMs?: number;
 }
 
 export interface PublishResult {

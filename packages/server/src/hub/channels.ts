@@ -23,7 +23,7 @@ export interface Channel {
   opening: Promise<void> | undefined;
 }
 
-/** A channel whose epoch and delivered top are known. */
+/** Watches channels for as long as they have members, and fans out what is announced in them. */
 export class Channels {
   readonly #engine: Engine;
   readonly #fanOut: FanOut;
