@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 import { openMemoryEngine } from "../packages/server/src/engine/memory.ts";
 import { startGateway } from "../packages/server/src/gateway/http.ts";
 import { nativeFanOut } from "../packages/server/src/gateway/websocket.ts";
-import { authenticator } from "../packages/server/src/hub/access.ts";
 import { Hub } from "../packages/server/src/hub/hub.ts";
+import { testAuthenticator, testPorts } from "../packages/server/src/hub/testing/defaults.ts";
 import { systemClock } from "../packages/server/src/lib/clock.ts";
 import { sequentialIds } from "../packages/server/src/lib/ids.ts";
 import { silentLog } from "../packages/server/src/lib/log.ts";
@@ -17,16 +17,13 @@ const PUSHES = 500;
 test("a reader that stops reading is cut off; the others get every push", async () => {
   const fanOut = nativeFanOut();
   const engine = openMemoryEngine({ clock: systemClock, retentionOf: () => ({ maxCount: 10 }) });
-  const authenticate = authenticator({
-    adminKey: "unused-admin-key",
-    defaultChannel: "push",
-    anonymous: true,
-  });
+  const authenticate = testAuthenticator();
   const hub = new Hub({
     engine,
     clock: systemClock,
     log: silentLog,
     fanOut,
+    ...testPorts(),
     authenticate,
     nextPublicationId: sequentialIds(),
     idleTimeoutMs: 1_200_000,

@@ -13,7 +13,9 @@ test("the codes are the documented ones", () => {
     serviceRestart: 1012,
     idleTimeout: 4000,
     connectTimeout: 4001,
+    tokenExpired: 4002,
     unauthorized: 4500,
+    disconnected: 4501,
   });
 });
 

@@ -23,8 +23,12 @@ export const CloseCode = {
   idleTimeout: 4000,
   /** No `connect` command came in time. */
   connectTimeout: 4001,
-  /** The token is not valid, or not any more. */
+  /** The token has expired: come back with a new one. */
+  tokenExpired: 4002,
+  /** The token is not valid, or has been withdrawn. */
   unauthorized: 4500,
+  /** An operator has ended the connection. */
+  disconnected: 4501,
 } as const;
 
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];

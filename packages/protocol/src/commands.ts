@@ -91,6 +91,7 @@ const SHAPES: Readonly<Record<Command["type"], Shape>> = {
     required: { id },
     optional: { token: text(MAX_TOKEN_LENGTH), device, client: text(200) },
   },
+  refresh: { required: { id, token: text(MAX_TOKEN_LENGTH) }, optional: {} },
   subscribe: { required: { id, channel }, optional: { position } },
   unsubscribe: { required: { id, channel }, optional: {} },
   publish: {

@@ -83,6 +83,8 @@ export type Command =
       /** What software this is, for the operator: `carillon-js/0.1.0`. */
       readonly client?: string;
     }
+  /** A new token in the place of the old one, before that expires. Subscriptions it does not allow are revoked. */
+  | { readonly type: "refresh"; readonly id: number; readonly token: string }
   /** With a position, what came after it follows in pages; without, the subscription starts from now. */
   | {
       readonly type: "subscribe";
@@ -121,7 +123,10 @@ export type Reply =
       readonly idleTimeoutMs: number;
       readonly maxFrameBytes: number;
       readonly defaultChannel: string;
+      /** When the token expires, RFC 3339; the connection is closed with 4002 then, unless it is refreshed. */
+      readonly expiresAt?: string;
     }
+  | { readonly type: "refreshed"; readonly id: number; readonly expiresAt?: string }
   /**
    * `position` is the top of the channel at this moment. If the command's position stands before it, pages follow; the
    * client has caught up once a page's `to` reaches it.
@@ -186,6 +191,8 @@ export const ERROR_CODES = [
   "not_connected",
   "already_connected",
   "invalid_token",
+  /** The token was valid once; a new one may be. */
+  "token_expired",
   /** The token does not allow it. */
   "forbidden",
   "invalid_channel",
@@ -197,6 +204,8 @@ export const ERROR_CODES = [
   "payload_too_large",
   /** Too many of this connection's commands are waiting for an answer. */
   "too_many_pending",
+  /** Too many publications a second; the message says when to try again. */
+  "rate_limited",
   /** The log cannot be written or read now; nothing was published. */
   "storage_unavailable",
   /** The server's fault; its log says more. */

@@ -51,6 +51,7 @@ const answer = has({ id: number });
 const FRAMES = new Map<unknown, Check>(
   Object.entries({
     connected: answer,
+    refreshed: answer,
     subscribed: has({ id: number, channel: text, position: isWirePosition, from: maybe(isWirePosition) }),
     unsubscribed: answer,
     published: answer,

@@ -18,4 +18,8 @@ export const WIRE_HISTORY: readonly { readonly hash: string; readonly change: st
     hash: "fdcb80669d1c6fab",
     change: "carillon.v1: channels with positions, lanes, pages, history, presence and acks",
   },
+  {
+    hash: "0bd386274cf01adb",
+    change: "refresh, expiresAt in connected, error codes token_expired and rate_limited",
+  },
 ];

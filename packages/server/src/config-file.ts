@@ -1,7 +1,8 @@
 /** Configuration files: `carillon.toml`, `.json` or `.yaml`, told apart by their ending. */
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
-import { ConfigError, options, type Source } from "./config.ts";
+import { ConfigError, type Source } from "./config.ts";
+import { options } from "./options/options.ts";
 
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   ".toml": Bun.TOML.parse,

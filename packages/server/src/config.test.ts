@@ -2,8 +2,9 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, type OptionName, options, readConfig, variableOf } from "./config.ts";
+import { ConfigError, type OptionName, readConfig, variableOf } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
+import { options } from "./options/options.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "carillon-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -48,6 +49,28 @@ test("the defaults are the documented ones", () => {
     log: "pretty",
     logLevel: "info",
     allowedOrigins: [],
+    tlsCert: "",
+    tlsKey: "",
+    trustedProxies: [],
+    metrics: "open",
+    webhookUrl: "",
+    webhookEvents: ["connected", "disconnected", "publication", "device_offline"],
+    webhookSecret: "",
+    jwtSecret: "",
+    jwtPublicKey: "",
+    jwtJwks: "",
+    jwtAudience: "",
+    jwtIssuer: "",
+    maxConnections: 100_000,
+    maxConnectionsPerAddress: 20_000,
+    maxStreams: 10_000,
+    maxHandshakesPerSecond: 500,
+    maxFramesPerSecond: 1_000,
+    maxBytesPerSecond: 16 * 1024 * 1024,
+    maxPublishesPerSecond: 1_000_000,
+    maxSubscriptions: 1_000,
+    maxFrame: 65_536,
+    maxBody: 8 * 1024 * 1024,
   });
 });
 

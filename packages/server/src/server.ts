@@ -14,12 +14,14 @@ import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
 import { nativeFanOut } from "./gateway/websocket.ts";
-import { authenticator } from "./hub/access.ts";
+import { adminKeyKind, authenticator } from "./hub/access.ts";
+import { noEvents } from "./hub/events.ts";
 import { Hub } from "./hub/hub.ts";
 import { systemClock as clock } from "./lib/clock.ts";
 import { sequentialIds, timeOrderedIds } from "./lib/ids.ts";
 import { lineWriter } from "./lib/line-writer.ts";
 import { createLog, type Log } from "./lib/log.ts";
+import { createMetrics } from "./lib/metrics.ts";
 import { timestampFormat } from "./lib/timestamp.ts";
 import { startSchedule } from "./schedule/scheduler.ts";
 
@@ -63,7 +65,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
 async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): Promise<RunningServer> {
   const { defaultChannel, allowedOrigins } = config;
   const authenticate = authenticator({
-    adminKey: key.key,
+    kinds: [adminKeyKind(() => key.key)],
     defaultChannel,
     anonymous: config.anonymous === "listen",
   });
@@ -74,6 +76,9 @@ async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): P
     log,
     fanOut,
     authenticate,
+    limits: { ...config },
+    metrics: createMetrics(),
+    events: noEvents,
     defaultChannel,
     nextPublicationId: timeOrderedIds(clock),
     idleTimeoutMs: config.idleTimeout,

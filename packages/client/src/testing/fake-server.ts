@@ -129,6 +129,8 @@ export class FakeServer {
   usual(command: Asked): Answer {
     const { epoch, top } = this;
     switch (command.type) {
+      case "refresh":
+        return { type: "refreshed" };
       case "connect": {
         const bounds = { idleTimeoutMs: 1_200_000, maxFrameBytes: 65_536 };
         return { type: "connected", session: "s", time: TIME, ...bounds, defaultChannel: "push" };

@@ -23,6 +23,12 @@ export const COMMANDS: EveryType<Command> = {
     },
     { frame: { type: "connect", id: 1 }, bytes: '{"type":"connect","id":1}' },
   ],
+  refresh: [
+    {
+      frame: { type: "refresh", id: 10, token: "newer" },
+      bytes: '{"type":"refresh","id":10,"token":"newer"}',
+    },
+  ],
   subscribe: [
     {
       frame: { type: "subscribe", id: 2, channel: "news", position: { epoch: "k3v9", offset: 42 } },
@@ -103,6 +109,26 @@ export const SERVER_FRAMES: EveryType<Reply | Push> = {
         defaultChannel: "push",
       },
       bytes: `{"type":"connected","id":1,"session":"s1","time":"${time}","idleTimeoutMs":1200000,"maxFrameBytes":65536,"defaultChannel":"push"}`,
+    },
+    {
+      frame: {
+        type: "connected",
+        id: 1,
+        session: "s1",
+        time,
+        idleTimeoutMs: 1_200_000,
+        maxFrameBytes: 65_536,
+        defaultChannel: "push",
+        expiresAt: time,
+      },
+      bytes: `{"type":"connected","id":1,"session":"s1","time":"${time}","idleTimeoutMs":1200000,"maxFrameBytes":65536,"defaultChannel":"push","expiresAt":"${time}"}`,
+    },
+  ],
+  refreshed: [
+    { frame: { type: "refreshed", id: 10 }, bytes: '{"type":"refreshed","id":10}' },
+    {
+      frame: { type: "refreshed", id: 10, expiresAt: time },
+      bytes: `{"type":"refreshed","id":10,"expiresAt":"${time}"}`,
     },
   ],
   subscribed: [

@@ -1,17 +1,10 @@
 /** `carillon serve`: the server, from its flags to its exit code. */
 
 import type { NewAdminKey } from "../admin-key.ts";
-import {
-  type Config,
-  isSwitch,
-  type Option,
-  type OptionName,
-  options,
-  readConfig,
-  type Source,
-  variableOf,
-} from "../config.ts";
+import { type Config, isSwitch, type OptionName, readConfig, type Source, variableOf } from "../config.ts";
 import { readConfigFile } from "../config-file.ts";
+import type { Option } from "../options/option.ts";
+import { options } from "../options/options.ts";
 import { startServer } from "../server.ts";
 import type { Command } from "./command.ts";
 import { readFlags } from "./flags.ts";

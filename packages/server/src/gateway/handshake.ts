@@ -5,9 +5,11 @@
 import { channelNameProblem } from "@carillon/protocol/channel";
 import { deviceIdProblem } from "@carillon/protocol/device";
 import { SUBPROTOCOL } from "@carillon/protocol/version";
-import type { Authenticate } from "../hub/access.ts";
+import type { Access, Authenticate, Authenticated } from "../hub/access.ts";
 import type { SessionInfo } from "../hub/session.ts";
+import { parseSince } from "../hub/since.ts";
 import type { TextInfo } from "../hub/text-session.ts";
+import { tokenOf, unauthorized } from "./bearer.ts";
 import type { Problem } from "./problem.ts";
 
 export interface HandshakeRules {
@@ -31,11 +33,12 @@ const KEY = /^[A-Za-z0-9+/]{22}==$/;
 /** A plain-text client that wants more has a use for `carillon.v1`. */
 const MAX_CHANNELS = 100;
 
-/** An offset, or `epoch:offset`. */
-const SINCE = /^(?:([A-Za-z0-9_-]{1,64}):)?(\d{1,15})$/;
-
 /** Decides on a request to `/ws`. */
-export function readHandshake(request: Request, url: URL, rules: HandshakeRules): Handshake {
+export function readHandshake(
+  request: Request,
+  url: URL,
+  rules: HandshakeRules,
+): Handshake | Promise<Handshake> {
   const { headers } = request;
   if (headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refuse(426, "upgrade_required", "this address speaks WebSocket only", {
@@ -53,15 +56,29 @@ export function readHandshake(request: Request, url: URL, rules: HandshakeRules)
     return refuse(403, "origin_not_allowed", "pages of this origin may not connect; see --allowed-origins");
   }
   const offered = headers.get("sec-websocket-protocol");
-  if (offered === null) return readQuery(url.searchParams, rules);
+  if (offered === null) return readQuery(url.searchParams, tokenOf(request, url), rules);
   if (offered.split(",").some((name) => name.trim() === SUBPROTOCOL)) return { ok: true, protocol: "v1" };
   return refuse(400, "unknown_subprotocol", `of the sub-protocols, ${SUBPROTOCOL} is spoken here, or none`);
 }
 
-function readQuery(query: URLSearchParams, { defaultChannel, authenticate }: HandshakeRules): Handshake {
-  const token = query.get("token") ?? undefined;
-  const access = authenticate(token);
-  if (access === undefined) return refuse(401, "invalid_token", "the token is not valid");
+/** Who it is comes before what it wants: a stranger learns nothing about the rest. */
+function readQuery(
+  query: URLSearchParams,
+  token: string | undefined,
+  rules: HandshakeRules,
+): Handshake | Promise<Handshake> {
+  const authenticated = rules.authenticate(token);
+  const decide = (access: Authenticated) => decideQuery(query, token, access, rules.defaultChannel);
+  return authenticated instanceof Promise ? authenticated.then(decide) : decide(authenticated);
+}
+
+function decideQuery(
+  query: URLSearchParams,
+  token: string | undefined,
+  access: Authenticated,
+  defaultChannel: string,
+): Handshake {
+  if (typeof access === "string") return { ok: false, ...unauthorized(access) };
   const channels = new Set(query.getAll("channel"));
   if (channels.size === 0) channels.add(defaultChannel);
   if (channels.size > MAX_CHANNELS) {
@@ -70,34 +87,26 @@ function readQuery(query: URLSearchParams, { defaultChannel, authenticate }: Han
   for (const channel of channels) {
     const problem = channelNameProblem(channel);
     if (problem !== undefined) return refuse(400, "invalid_channel", `channel: ${problem}`);
-    if (access.maySubscribe(channel)) continue;
+    if (access.may("subscribe", channel)) continue;
     return token === undefined
-      ? refuse(401, "token_required", "without a token only the default channel can be received, if that")
-      : refuse(403, "channel_not_allowed", `this token does not allow to receive ${channel}`);
+      ? { ok: false, ...unauthorized(undefined) }
+      : refuse(403, "forbidden", `this token does not allow to receive ${channel}`);
   }
-  return readResumption(query, [...channels]);
+  return readResumption(query, access, [...channels]);
 }
 
 /** Where the client wants to be caught up from, if it says so. */
-function readResumption(query: URLSearchParams, channels: readonly string[]): Handshake {
+function readResumption(query: URLSearchParams, access: Access, channels: readonly string[]): Handshake {
   const device = query.get("device") ?? undefined;
   const deviceProblem = device === undefined ? undefined : deviceIdProblem(device);
   if (deviceProblem !== undefined) return refuse(400, "invalid_device", `device: ${deviceProblem}`);
-  const text = query.get("since") ?? undefined;
-  const [since, epoch, offset] = SINCE.exec(text ?? "") ?? [];
-  if (text !== undefined && since === undefined) {
+  const text = query.get("since");
+  const since = text === null ? undefined : parseSince(text);
+  if (text !== null && since === undefined) {
     return refuse(400, "invalid_since", "since: an offset, or epoch:offset");
   }
-  const start = { ...(epoch !== undefined && { epoch }), offset: Number(offset) };
-  return {
-    ok: true,
-    protocol: "text",
-    query: {
-      channels,
-      ...(device !== undefined && { device }),
-      ...(since !== undefined && { since: start }),
-    },
-  };
+  const resumption = { ...(device !== undefined && { device }), ...(since !== undefined && { since }) };
+  return { ok: true, protocol: "text", query: { access, channels, ...resumption } };
 }
 
 /**

@@ -75,7 +75,7 @@ function route(
   request: Request,
   server: Server<SocketData>,
   options: GatewayOptions,
-): Response | undefined | Promise<Response> {
+): Response | undefined | Promise<Response | undefined> {
   const url = URL.parse(request.url);
   if (url === null)
     return problemResponse({ status: 400, code: "invalid_request", detail: "not a valid address" });

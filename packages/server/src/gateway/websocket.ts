@@ -13,7 +13,7 @@ import type { Session, SessionInfo } from "../hub/session.ts";
 import type { TextInfo } from "../hub/text-session.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
-import { type HandshakeRules, readHandshake } from "./handshake.ts";
+import { type Handshake, type HandshakeRules, readHandshake } from "./handshake.ts";
 import { problemResponse } from "./problem.ts";
 
 /** What Bun keeps for each socket: who it is from the handshake on, its session once it is open. */
@@ -40,9 +40,20 @@ export function upgrade(
   url: URL,
   server: Server<SocketData>,
   { rules, nextId, log }: WebSocketPorts,
-): Response | undefined {
+): Response | undefined | Promise<Response | undefined> {
   const address = server.requestIP(request)?.address ?? "unknown";
+  const finish = (handshake: Handshake) => answer(handshake, request, server, address, { nextId, log });
   const handshake = readHandshake(request, url, rules);
+  return handshake instanceof Promise ? handshake.then(finish) : finish(handshake);
+}
+
+function answer(
+  handshake: Handshake,
+  request: Request,
+  server: Server<SocketData>,
+  address: string,
+  { nextId, log }: Pick<WebSocketPorts, "nextId" | "log">,
+): Response | undefined {
   if (!handshake.ok) {
     log.debug(`Handshake refused: ${handshake.problem.code}`, { address, ...handshake.problem });
     return problemResponse(handshake.problem, handshake.headers);

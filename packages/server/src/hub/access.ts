@@ -1,45 +1,89 @@
 /**
- * Access: what somebody may do. Deny by default: who brings no token may receive the default channel and nothing else.
+ * Access: what somebody may do. Deny by default: what is not granted is refused, and who brings no token may receive the
+ * default channel and read its history, if that.
  */
 import { timingSafeEqual } from "node:crypto";
 
+/** What can be granted on channels, by pattern. */
+export const GRANTS = ["subscribe", "publish", "history", "presence"] as const;
+export type Grant = (typeof GRANTS)[number];
+
 export interface Access {
-  maySubscribe(channel: string): boolean;
-  mayPublish(channel: string): boolean;
-  mayReadHistory(channel: string): boolean;
-  maySeePresence(channel: string): boolean;
+  /** Who it is, for limits and the log, and no secret: `admin`, `key:ID`, `jwt:SUBJECT`, `anonymous`. */
+  readonly who: string;
+  /** Whether it may see and change everything: sessions, keys, backups. Then it may do everything in channels, too. */
+  readonly isAdmin: boolean;
+  may(grant: Grant, channel: string): boolean;
+  /** When it ends, in milliseconds since 1970. */
+  readonly expiresAtMs?: number;
+}
+
+/** Why a token gives no access. `expired`: the bearer may come back with a new one. */
+export type AccessProblem = "invalid" | "expired";
+
+export type Authenticated = Access | AccessProblem;
+
+/** Without a token, what everybody may do. Never throws or rejects. Answers at once where nothing has to be asked for. */
+export type Authenticate = (token: string | undefined) => Authenticated | Promise<Authenticated>;
+
+/** One kind of token. `undefined`: it is none of this kind, ask the next. */
+export type TokenKind = (token: string) => Authenticated | undefined | Promise<Authenticated | undefined>;
+
+/** Access by one test per grant. */
+export function accessOf(
+  who: string,
+  grants: Readonly<Record<Grant, (channel: string) => boolean>>,
+  expiresAtMs?: number,
+): Access {
+  return {
+    who,
+    isAdmin: false,
+    may: (grant, channel) => grants[grant](channel),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  };
+}
+
+/** Access to everything. */
+export function adminAccess(who: string): Access {
+  return { who, isAdmin: true, may: () => true };
 }
 
 export interface AccessRules {
-  readonly adminKey: string;
   readonly defaultChannel: string;
   /** Whether a client without a token may receive the default channel. */
   readonly anonymous: boolean;
+  /** Asked in this order. */
+  readonly kinds: readonly TokenKind[];
 }
 
-/** `undefined` when `token` is not valid; without a token, what everybody may do. */
-export type Authenticate = (token: string | undefined) => Access | undefined;
-
-const yes = () => true;
-const no = () => false;
-
-export function authenticator({ adminKey, defaultChannel, anonymous }: AccessRules): Authenticate {
-  const admin: Access = { maySubscribe: yes, mayPublish: yes, mayReadHistory: yes, maySeePresence: yes };
+export function authenticator({ defaultChannel, anonymous, kinds }: AccessRules): Authenticate {
   const isDefault = (channel: string) => anonymous && channel === defaultChannel;
-  const everybody: Access = {
-    maySubscribe: isDefault,
-    mayPublish: no,
-    mayReadHistory: isDefault,
-    maySeePresence: no,
+  const no = () => false;
+  const everybody = accessOf("anonymous", {
+    subscribe: isDefault,
+    publish: no,
+    history: isDefault,
+    presence: no,
+  });
+  const askFrom = (token: string, index: number): Authenticated | Promise<Authenticated> => {
+    for (let next = index; next < kinds.length; next++) {
+      const answer = kinds[next]?.(token);
+      if (answer instanceof Promise) return answer.then((later) => later ?? askFrom(token, next + 1));
+      if (answer !== undefined) return answer;
+    }
+    return "invalid";
   };
-  return (token) => {
-    if (token === undefined) return everybody;
-    return sameSecret(token, adminKey) ? admin : undefined;
-  };
+  return (token) => (token === undefined ? everybody : askFrom(token, 0));
+}
+
+/** The admin key, which may be replaced while the server runs. */
+export function adminKeyKind(key: () => string): TokenKind {
+  const admin = adminAccess("admin");
+  return (token) => (sameSecret(token, key()) ? admin : undefined);
 }
 
 /** Compares in a time that tells nothing about where the two differ. Hashing first makes the lengths equal. */
-function sameSecret(one: string, other: string): boolean {
+export function sameSecret(one: string, other: string): boolean {
   const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest();
   return timingSafeEqual(digest(one), digest(other));
 }

@@ -4,7 +4,9 @@
  */
 import type { Accepted, Engine } from "../engine/engine.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Metrics } from "../lib/metrics.ts";
 import { CODECS, type Codec } from "./codecs.ts";
+import type { EventSink } from "./events.ts";
 import type { FanOut } from "./ports.ts";
 import type { Session } from "./session.ts";
 
@@ -23,25 +25,43 @@ export interface Channel {
   opening: Promise<void> | undefined;
 }
 
+export interface ChannelsPorts {
+  readonly engine: Engine;
+  readonly fanOut: FanOut;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly events: EventSink;
+}
+
 /** Watches channels for as long as they have members, and fans out what is announced in them. */
 export class Channels {
   readonly #engine: Engine;
   readonly #fanOut: FanOut;
   readonly #clock: Clock;
+  readonly #metrics: Metrics;
+  readonly #events: EventSink;
   readonly #watched = new Map<string, Channel>();
 
-  constructor(engine: Engine, fanOut: FanOut, clock: Clock) {
+  constructor({ engine, fanOut, clock, metrics, events }: ChannelsPorts) {
     this.#engine = engine;
     this.#fanOut = fanOut;
     this.#clock = clock;
+    this.#metrics = metrics;
+    this.#events = events;
     engine.onPublication((commit) => {
       for (const publication of commit) this.#deliver(publication);
+      this.#count(commit);
     });
   }
 
   /** How many channels are watched. */
   get size(): number {
     return this.#watched.size;
+  }
+
+  /** The names of channels that are watched, in no order. */
+  names(): Iterable<string> {
+    return this.#watched.keys();
   }
 
   /** Who is in a channel here; `undefined` when nobody is. */
@@ -93,6 +113,15 @@ export class Channels {
     }
   }
 
+  #count(commit: readonly Accepted[]): void {
+    const { publications, deliverySeconds } = this.#metrics;
+    publications.inc(commit.length);
+    const nowMs = this.#clock.wallMs();
+    for (const { timeMs } of commit) deliverySeconds.observe(Math.max(0, nowMs - timeMs) / 1e3);
+    if (!this.#events.wants("publication")) return;
+    for (const publication of commit) this.#events.tell({ type: "publication", publication });
+  }
+
   #deliver(publication: Accepted): void {
     const channel = this.#watched.get(publication.channel);
     if (channel === undefined) return;
@@ -101,8 +130,10 @@ export class Channels {
     const { expiresAtMs = Number.POSITIVE_INFINITY, offset } = publication;
     if (offset > 0 && expiresAtMs <= this.#clock.wallMs()) return;
     for (const codec of CODECS) {
-      if (!channel.live.get(codec)) continue;
-      this.#fanOut.publish(codec.topic(channel.name), codec.publication(channel.name, publication));
+      const live = channel.live.get(codec);
+      if (!live) continue;
+      this.#fanOut.publish(codec.topic(channel.name), codec.publication(channel, publication));
+      this.#metrics.deliveries.inc(live);
     }
   }
 

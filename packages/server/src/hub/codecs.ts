@@ -2,13 +2,15 @@
  * Codecs: publications into the frames of one protocol. A publication is encoded once per codec, however many
  * receive it; a codec whose receivers are none is not asked.
  */
+import type { Gap } from "@carillon/protocol/frames";
 import { encodePageFrame, encodePublication, encodePublicationFrame, textOf } from "@carillon/protocol/json";
 import type { Accepted, ReadPage } from "../engine/engine.ts";
+import type { Channel } from "./channels.ts";
 
 export interface Codec {
   /** The native topic on which a channel's live publications go out in this codec. */
   topic(channel: string): string;
-  publication(channel: string, publication: Accepted): string;
+  publication(channel: Channel, publication: Accepted): string;
   /** The frames of a page, in order. `more` is whether the log held more beyond it. */
   page(channel: string, page: ReadPage, more: boolean): readonly string[];
 }
@@ -23,9 +25,38 @@ export const textCodec: Codec = {
 /** `carillon.v1`: a page is one frame. */
 export const v1Codec: Codec = {
   topic: (channel) => `v1:${channel}`,
-  publication: (channel, publication) => encodePublicationFrame(channel, encodePublication(publication)),
+  publication: ({ name }, publication) => encodePublicationFrame(name, encodePublication(publication)),
   page: (channel, page, more) => [encodePageFrame(channel, wirePage(page, more))],
 };
+
+/**
+ * Server-Sent Events: an event is a publication's text, or its JSON; its id is the position after it. What cannot be had
+ * any more is told by an event `gap`.
+ */
+export const sseCodec: Codec = {
+  topic: (channel) => `${SSE_TOPIC}${channel}`,
+  publication: ({ epoch }, publication) => encodeEvent(epoch, publication),
+  page: (_, { epoch, publications, gap }) => {
+    const events = publications.map((publication) => encodeEvent(epoch, publication));
+    return gap === undefined ? events : [encodeGap(gap), ...events];
+  },
+};
+
+/** What the topics of Server-Sent Events begin with: they are no sockets of Bun's. */
+export const SSE_TOPIC = "sse:";
+
+/** Publications of `ttl` 0 have no place, so the client's last id stays. */
+function encodeEvent(epoch: string, { offset, data }: Accepted): string {
+  const id = offset > 0 ? `id: ${epoch}:${offset}\n` : "";
+  return `${id}data: ${textOf(data).replaceAll(LINE_END, "\ndata: ")}\n\n`;
+}
+
+/** The three that end a line there (WHATWG HTML, section 9.2.6). */
+const LINE_END = /\r\n|\r|\n/g;
+
+export function encodeGap(gap: Gap): string {
+  return `event: gap\ndata: ${JSON.stringify(gap)}\n\n`;
+}
 
 /** A page of the engine as the protocol's encoders take it. */
 export function wirePage({ epoch, publications, to, gap }: ReadPage, more: boolean) {
@@ -38,4 +69,4 @@ export function wirePage({ epoch, publications, to, gap }: ReadPage, more: boole
   };
 }
 
-export const CODECS: readonly Codec[] = [textCodec, v1Codec];
+export const CODECS: readonly Codec[] = [textCodec, v1Codec, sseCodec];

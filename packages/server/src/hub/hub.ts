@@ -12,15 +12,21 @@ import type { Engine, PublishResult } from "../engine/engine.ts";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import { Rates } from "../lib/rate.ts";
 import type { Authenticate } from "./access.ts";
 import { Channels } from "./channels.ts";
 import { DevicePositions } from "./device-positions.ts";
+import type { ConnectionEvent, EventSink } from "./events.ts";
+import { Expiry } from "./expiry.ts";
+import type { Limits } from "./limits.ts";
 import { startLiveness } from "./liveness.ts";
 import { Pages } from "./pages.ts";
 import type { FanOut, Outbound } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { Publisher, type PublishItem } from "./publisher.ts";
 import type { Session, SessionContext, SessionInfo } from "./session.ts";
+import { type SseInfo, SseSession } from "./sse-session.ts";
 import { type TextInfo, TextSession } from "./text-session.ts";
 import { V1Session } from "./v1-session.ts";
 
@@ -30,6 +36,9 @@ export interface HubPorts {
   readonly log: Log;
   readonly fanOut: FanOut;
   readonly authenticate: Authenticate;
+  readonly limits: Readonly<Limits>;
+  readonly metrics: Metrics;
+  readonly events: EventSink;
   /** Names publications; ordered by time. */
   readonly nextPublicationId: NextId;
   /** Silence after which a client is pinged; see `liveness.ts`. */
@@ -43,14 +52,19 @@ export class Hub {
   readonly #log: Log;
   readonly #context: SessionContext;
   readonly #sessions = new Set<Session>();
+  readonly #events: EventSink;
+  /** How many connections each device has, of those that have any. */
+  readonly #devices = new Map<string, number>();
   readonly #stopLiveness: CancelTimer;
 
   constructor(ports: HubPorts) {
-    const { engine, clock, log, fanOut, nextPublicationId, announcesPresence, ...shared } = ports;
-    const channels = new Channels(engine, fanOut, clock);
+    const { engine, clock, log, nextPublicationId, announcesPresence, events, limits, ...shared } = ports;
+    const channels = new Channels(ports);
     this.#log = log;
+    this.#events = events;
     this.#context = {
       ...shared,
+      limits,
       clock,
       log,
       channels,
@@ -58,6 +72,9 @@ export class Hub {
       positions: new DevicePositions(engine, clock, log),
       presence: new Presence(channels, announcesPresence),
       publisher: new Publisher(engine, clock, nextPublicationId),
+      publishRates: new Rates(clock, () => limits.maxPublishesPerSecond),
+      expiry: new Expiry(clock),
+      identified: (session) => this.#identified(session),
     };
     this.#stopLiveness = startLiveness({ ...ports, sessions: this.#sessions });
   }
@@ -76,12 +93,25 @@ export class Hub {
     return this.#connect(new V1Session(info, outbound, this.#context));
   }
 
+  /** A client has asked for a stream of Server-Sent Events. */
+  connectSse(info: SseInfo, outbound: Outbound): Session {
+    return this.#connect(new SseSession(info, outbound, this.#context));
+  }
+
   #connect(session: Session): Session {
     this.#sessions.add(session);
     const { id, address } = session.info;
     this.#log.info(`Client connected. Total connections: ${this.connections}`, { session: id, address });
+    this.#context.metrics.connected.inc({ protocol: session.protocol });
     session.start();
     return session;
+  }
+
+  #identified(session: Session): void {
+    this.#context.expiry.watch(session);
+    const { device } = session;
+    if (device !== undefined) this.#devices.set(device, (this.#devices.get(device) ?? 0) + 1);
+    if (this.#events.wants("connected")) this.#events.tell({ type: "connected", ...eventOf(session) });
   }
 
   /** A client's connection has ended, whoever ended it, with the close code that was seen. */
@@ -91,6 +121,43 @@ export class Hub {
     const { id, address } = session.info;
     const fields = { session: id, address, code, reason };
     this.#log.info(`Client disconnected. Total connections: ${this.connections}`, fields);
+    this.#context.metrics.disconnected.inc({ code });
+    if (session.access !== undefined) this.#left(session, code);
+  }
+
+  /** Somebody who had been identified has gone. */
+  #left(session: Session, code: number): void {
+    this.#context.expiry.forget(session);
+    const event = eventOf(session);
+    if (this.#events.wants("disconnected")) this.#events.tell({ type: "disconnected", ...event, code });
+    const { device } = session;
+    if (device === undefined) return;
+    const left = (this.#devices.get(device) ?? 1) - 1;
+    if (left > 0) return void this.#devices.set(device, left);
+    this.#devices.delete(device);
+    if (this.#events.wants("device_offline")) this.#events.tell({ type: "device_offline", device });
+  }
+
+  /** Who is connected. */
+  get sessions(): Iterable<Session> {
+    return this.#sessions;
+  }
+
+  /** Ends a session for good. `false` if there is none of this id. */
+  dismiss(id: string): boolean {
+    for (const session of this.#sessions) {
+      if (session.info.id !== id) continue;
+      session.close(CloseCode.disconnected, "an operator has ended the connection");
+      return true;
+    }
+    return false;
+  }
+
+  /** What gave access to `who` is not valid any more: those connected by it are closed. */
+  withdraw(who: string): void {
+    for (const session of this.#sessions) {
+      if (session.access?.who === who) session.close(CloseCode.unauthorized, "the token has been withdrawn");
+    }
   }
 
   /**
@@ -101,9 +168,33 @@ export class Hub {
     return this.#context.publisher.publish(items);
   }
 
+  /** Counts `count` publications by `who`: 0, or the milliseconds after which they may be tried again. */
+  takePublishes(who: string, count: number): number {
+    return this.#context.publishRates.take(who, count);
+  }
+
+  /**
+   * What is kept of a channel after an offset.
+   * @throws {EngineError} by rejection.
+   */
+  history(channel: string, after: number, limit: number): ReturnType<Pages["history"]> {
+    return this.#context.pages.history(channel, after, limit);
+  }
+
+  /** How many are subscribed to a channel now. */
+  subscribersOf(channel: string): number {
+    return this.#context.channels.membersOf(channel)?.size ?? 0;
+  }
+
+  /** The names of channels that somebody is subscribed to, in no order. */
+  get watchedChannels(): Iterable<string> {
+    return this.#context.channels.names();
+  }
+
   /** Ends all sessions with 1012, on which clients come back. */
   close(): void {
     this.#stopLiveness();
+    this.#context.expiry.stop();
     for (const session of this.#sessions) session.close(CloseCode.serviceRestart, "server restarts");
   }
 
@@ -111,4 +202,8 @@ export class Hub {
   flush(): Promise<void> {
     return this.#context.positions.flush();
   }
+}
+
+function eventOf({ info: { id, address }, protocol, device }: Session): ConnectionEvent {
+  return { session: id, protocol, address, ...(device !== undefined && { device }) };
 }

@@ -5,12 +5,16 @@
  */
 import { CloseCode } from "@carillon/protocol/codes";
 import type { Member } from "@carillon/protocol/frames";
-import { MAX_FRAMES_PER_SECOND } from "@carillon/protocol/limits";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { Authenticate } from "./access.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import type { Rates } from "../lib/rate.ts";
+import type { Access, Authenticate } from "./access.ts";
 import type { Channels } from "./channels.ts";
 import type { DevicePositions } from "./device-positions.ts";
+import type { ConnectionEvent } from "./events.ts";
+import type { Expiry } from "./expiry.ts";
+import type { Limits } from "./limits.ts";
 import type { Pages } from "./pages.ts";
 import type { Outbound } from "./ports.ts";
 import type { Presence } from "./presence.ts";
@@ -26,6 +30,13 @@ export interface SessionContext {
   readonly presence: Presence;
   readonly publisher: Publisher;
   readonly authenticate: Authenticate;
+  readonly expiry: Expiry;
+  readonly limits: Readonly<Limits>;
+  /** Publications by who publishes. */
+  readonly publishRates: Rates;
+  readonly metrics: Metrics;
+  /** It is known who a session is for and what it may do. */
+  readonly identified: (session: Session) => void;
   readonly idleTimeoutMs: number;
   readonly defaultChannel: string;
 }
@@ -33,15 +44,18 @@ export interface SessionContext {
 /** Who a session is for, as known at the handshake. */
 export interface SessionInfo {
   readonly id: string;
-  /** The client's address, for the log. */
+  /** The client's address, for the log and for limits. */
   readonly address: string;
 }
 
 const RATE_WINDOW_MS = 1_000;
 
 export abstract class Session<Info extends SessionInfo = SessionInfo> {
+  abstract readonly protocol: ConnectionEvent["protocol"];
   readonly info: Info;
   readonly outbound: Outbound;
+  /** When it connected, in milliseconds since 1970. */
+  readonly sinceMs: number;
   /** When a frame or pong last came, on the monotonic clock. */
   lastSeenMs: number;
   /** Whether a ping has been sent since then. */
@@ -49,6 +63,7 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
   protected readonly context: SessionContext;
   #windowStartMs: number;
   #framesInWindow = 0;
+  #bytesInWindow = 0;
   #ended = false;
   #waiting: (() => void)[] | undefined;
 
@@ -56,12 +71,19 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
     this.info = info;
     this.outbound = outbound;
     this.context = context;
+    this.sinceMs = context.clock.wallMs();
     this.lastSeenMs = context.clock.monotonicMs();
     this.#windowStartMs = this.lastSeenMs;
   }
 
   /** The device that the client said it is. */
   abstract readonly device: string | undefined;
+
+  /** What it may do; `undefined` until that is known. */
+  abstract readonly access: Access | undefined;
+
+  /** The channels it receives, or would with push on. */
+  abstract get channels(): readonly string[];
 
   /** The connection is open and may be written to. */
   abstract start(): void;
@@ -90,7 +112,7 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
   /** Takes one frame. Never throws: a frame the client should not have sent closes its connection. */
   receive(frame: string | Uint8Array): void {
     this.seen();
-    if (!this.#withinRate()) this.close(CloseCode.policyViolation, "too many frames a second");
+    if (!this.#withinRate(frame.length)) this.#refuse();
     else if (typeof frame !== "string") this.close(CloseCode.unsupportedData, "text frames only");
     else this.execute(frame);
   }
@@ -143,12 +165,21 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
     return { session: this.info.id, address: this.info.address };
   }
 
-  #withinRate(): boolean {
+  #refuse(): void {
+    this.context.metrics.refused.inc({ code: "frame_rate" });
+    this.close(CloseCode.policyViolation, "too many frames or bytes a second");
+  }
+
+  /** A text's letters stand for its bytes: there are never more of them, and at most three times fewer. */
+  #withinRate(size: number): boolean {
+    const { maxFramesPerSecond, maxBytesPerSecond } = this.context.limits;
     if (this.lastSeenMs - this.#windowStartMs >= RATE_WINDOW_MS) {
       this.#windowStartMs = this.lastSeenMs;
       this.#framesInWindow = 0;
+      this.#bytesInWindow = 0;
     }
     this.#framesInWindow += 1;
-    return this.#framesInWindow <= MAX_FRAMES_PER_SECOND;
+    this.#bytesInWindow += size;
+    return this.#framesInWindow <= maxFramesPerSecond && this.#bytesInWindow <= maxBytesPerSecond;
   }
 }

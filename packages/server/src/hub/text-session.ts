@@ -6,19 +6,22 @@
  * position moves up to what had been written before the client's last sign of life or its orderly close; after a silent
  * death the rest is written again.
  */
-import { type Offsets, type Position, START, together } from "@carillon/protocol/position";
+import { type Position, together } from "@carillon/protocol/position";
 import { decodeText, encodeReceived, type TextCommand } from "@carillon/protocol/text";
+import type { Access } from "./access.ts";
 import { textCodec } from "./codecs.ts";
 import { Session, type SessionInfo } from "./session.ts";
+import { type Since, startOf } from "./since.ts";
 import { Subscription } from "./subscription.ts";
 
 /** What the handshake's query says. */
 export interface TextInfo extends SessionInfo {
+  readonly access: Access;
   /** What it is subscribed to while push is on. */
   readonly channels: readonly string[];
   readonly device?: string;
-  /** What comes after it is sent; without an epoch it is an offset of whatever log there is. */
-  readonly since?: { readonly epoch?: string; readonly offset: number };
+  /** What comes after it is sent. */
+  readonly since?: Since;
 }
 
 type Handlers = {
@@ -36,7 +39,16 @@ const handlers: Handlers = {
 };
 
 export class TextSession extends Session<TextInfo> {
+  readonly protocol = "text";
   #subscriptions: Subscription[] = [];
+
+  get access(): Access {
+    return this.info.access;
+  }
+
+  get channels(): readonly string[] {
+    return this.info.channels;
+  }
 
   get device(): string | undefined {
     return this.info.device;
@@ -44,6 +56,7 @@ export class TextSession extends Session<TextInfo> {
 
   start(): void {
     const { device, since } = this.info;
+    this.context.identified(this);
     this.#subscriptions = this.#join();
     if (device !== undefined || since !== undefined) void this.#resume(device, since);
     else for (const subscription of this.#subscriptions) subscription.goLive();
@@ -86,7 +99,7 @@ export class TextSession extends Session<TextInfo> {
     });
   }
 
-  async #resume(device: string | undefined, since: TextInfo["since"]): Promise<void> {
+  async #resume(device: string | undefined, since: Since | undefined): Promise<void> {
     let kept: ReadonlyMap<string, Position> = new Map();
     try {
       if (device !== undefined) kept = await this.context.positions.of(device);
@@ -99,10 +112,10 @@ export class TextSession extends Session<TextInfo> {
   async #catchUp(
     subscription: Subscription,
     kept: ReadonlyMap<string, Position>,
-    since: TextInfo["since"],
+    since: Since | undefined,
   ): Promise<void> {
     if (!(await this.#opened(subscription))) return this.#goLive(subscription);
-    const after = startOf(subscription, kept.get(subscription.channel.name), since);
+    const after = startOf(subscription.channel, kept.get(subscription.channel.name), since);
     if (after === undefined) return this.#goLive(subscription);
     try {
       await subscription.catchUp(after);
@@ -142,23 +155,4 @@ export class TextSession extends Session<TextInfo> {
       this.context.positions.note(device, channel.name, { epoch: channel.epoch, offsets: together(written) });
     }
   }
-}
-
-/**
- * Where catch-up starts, `undefined` for from now: the further one of what the query and the kept position say. A
- * position of another log, or one ahead of this log, is answered with everything kept.
- */
-function startOf(
-  { channel }: Subscription,
-  kept: Position | undefined,
-  since: TextInfo["since"],
-): Offsets | undefined {
-  const starts: Offsets[] = [];
-  if (kept !== undefined) starts.push(kept.epoch === channel.epoch ? kept.offsets : START);
-  if (since !== undefined) {
-    const { epoch = channel.epoch, offset } = since;
-    const fits = epoch === channel.epoch && offset <= channel.delivered;
-    starts.push(fits ? together(offset) : START);
-  }
-  return starts.sort((one, other) => Math.min(...other) - Math.min(...one))[0];
 }

@@ -5,24 +5,15 @@
 import { CloseCode } from "@carillon/protocol/codes";
 import type { Command, ErrorCode, Reply } from "@carillon/protocol/frames";
 import { encodeFrame, encodeHistoryReply, parseCommand } from "@carillon/protocol/json";
-import { MAX_FRAME_BYTES, MAX_PENDING_COMMANDS, MAX_SUBSCRIPTIONS } from "@carillon/protocol/limits";
+import { MAX_FRAME_BYTES, MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
 import { decodePosition, encodePosition, type Position, START } from "@carillon/protocol/position";
 import { EngineError } from "../engine/engine.ts";
-import type { Access } from "./access.ts";
-import type { Channel } from "./channels.ts";
+import type { Access, Authenticated, Grant } from "./access.ts";
 import { v1Codec } from "./codecs.ts";
+import { forbidden, Refused, tokenProblem } from "./refused.ts";
 import { Session } from "./session.ts";
+import { further, withinLog } from "./since.ts";
 import { Subscription } from "./subscription.ts";
-
-/** A command that cannot be carried out, and why. */
-class Refused extends Error {
-  override readonly name = "Refused";
-  readonly code: ErrorCode;
-  constructor(code: ErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 type Handlers = {
@@ -35,6 +26,7 @@ type Handlers = {
 /** One entry per command; the type checker refuses a command without one. Each answers, or throws `Refused`. */
 const handlers: Handlers = {
   connect: (session, command) => session.identify(command),
+  refresh: (session, command) => session.refresh(command),
   subscribe: (session, command) => session.subscribe(command),
   unsubscribe: (session, command) => session.unsubscribe(command),
   publish: (session, command) => session.publish(command),
@@ -45,12 +37,15 @@ const handlers: Handlers = {
 };
 
 export class V1Session extends Session {
+  readonly protocol = "v1";
   device: string | undefined;
   #access: Access | undefined;
   #subscriptions: Map<string, Subscription> | undefined;
   /** Where the device stood when it connected; the engine is asked once. */
   #kept: Promise<ReadonlyMap<string, Position>> | undefined;
   #pending = 0;
+  /** What came while the token is being looked at. */
+  #early: string[] | undefined;
 
   /** The client speaks first. */
   start(): void {}
@@ -59,10 +54,27 @@ export class V1Session extends Session {
     return this.#access === undefined;
   }
 
+  get access(): Access | undefined {
+    return this.#access;
+  }
+
+  get channels(): readonly string[] {
+    return [...(this.#subscriptions?.keys() ?? [])];
+  }
+
   protected execute(frame: string): void {
+    if (this.#early !== undefined) {
+      this.#keepForLater(this.#early, frame);
+      return;
+    }
     const parsed = parseCommand(frame);
     if (parsed.ok) this.#carryOut(parsed.command);
     else this.#send({ type: "error", ...parsed.error });
+  }
+
+  #keepForLater(early: string[], frame: string): void {
+    if (early.length < MAX_PENDING_COMMANDS) early.push(frame);
+    else this.close(CloseCode.policyViolation, "too many frames before the answer to connect");
   }
 
   #carryOut(command: Command): void {
@@ -86,17 +98,27 @@ export class V1Session extends Session {
     this.#subscriptions = undefined;
   }
 
-  identify({ id, token, device }: Of<"connect">): Reply | undefined {
+  identify(command: Of<"connect">): Reply | undefined | Promise<Reply | undefined> {
     if (this.#access !== undefined) throw new Refused("already_connected", "connect was said already");
-    const { authenticate, clock, idleTimeoutMs, defaultChannel } = this.context;
-    const access = authenticate(token);
-    if (access === undefined) {
-      this.#send({ type: "error", id, code: "invalid_token", message: "the token is not valid" });
-      this.close(CloseCode.unauthorized, "the token is not valid");
+    const authenticated = this.context.authenticate(command.token);
+    if (!(authenticated instanceof Promise)) return this.#admit(command, authenticated);
+    this.#early = [];
+    return authenticated.then((later) => this.#admit(command, later));
+  }
+
+  #admit({ id, device }: Of<"connect">, authenticated: Authenticated): Reply | undefined {
+    if (typeof authenticated === "string") {
+      const { code, message } = tokenProblem(authenticated);
+      this.#send({ type: "error", id, code, message });
+      const closeCode = authenticated === "expired" ? CloseCode.tokenExpired : CloseCode.unauthorized;
+      this.close(closeCode, message);
       return undefined;
     }
-    this.#access = access;
+    if (this.hasEnded) return undefined;
+    this.#access = authenticated;
     this.device = device;
+    this.context.identified(this);
+    const { clock, idleTimeoutMs, defaultChannel } = this.context;
     return {
       type: "connected",
       id,
@@ -105,19 +127,51 @@ export class V1Session extends Session {
       idleTimeoutMs,
       maxFrameBytes: MAX_FRAME_BYTES,
       defaultChannel,
+      ...expiry(authenticated),
     };
+  }
+
+  /** Carries out what came before the answer to `connect`, after it. */
+  #takeEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const frame of early) if (!this.hasEnded) this.execute(frame);
+  }
+
+  async refresh({ id, token }: Of<"refresh">): Promise<Reply> {
+    const authenticated = await this.context.authenticate(token);
+    if (typeof authenticated === "string") {
+      const { code, message } = tokenProblem(authenticated);
+      throw new Refused(code, message);
+    }
+    if (!this.hasEnded) {
+      this.#access = authenticated;
+      this.context.expiry.watch(this);
+      this.#revokeForbidden(authenticated);
+    }
+    return { type: "refreshed", id, ...expiry(authenticated) };
+  }
+
+  #revokeForbidden(access: Access): void {
+    for (const [channel, subscription] of this.#subscriptions ?? []) {
+      if (access.may("subscribe", channel)) continue;
+      this.#forget(channel, subscription);
+      const { code, message } = forbidden(`receive ${channel}`);
+      this.#send({ type: "revoked", channel, code, message });
+    }
   }
 
   async subscribe(command: Of<"subscribe">): Promise<undefined> {
     const { channel: name } = command;
-    if (!this.#may.maySubscribe(name)) throw forbidden(`receive ${name}`);
+    this.#mayOrThrow("subscribe", name, "receive");
+    const { maxSubscriptions } = this.context.limits;
     this.#subscriptions ??= new Map();
     const before = this.#subscriptions.get(name);
     if (before !== undefined && command.position === undefined) {
       throw new Refused("already_subscribed", `already subscribed to ${name}`);
     }
-    if (before === undefined && this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
-      throw new Refused("too_many_subscriptions", `at most ${MAX_SUBSCRIPTIONS} subscriptions a connection`);
+    if (before === undefined && this.#subscriptions.size >= maxSubscriptions) {
+      throw new Refused("too_many_subscriptions", `at most ${maxSubscriptions} subscriptions a connection`);
     }
     // With a position it starts anew from there: the client has found out that something is missing.
     before?.end();
@@ -184,7 +238,10 @@ export class V1Session extends Session {
   }
 
   async publish({ type: _, id, ...item }: Of<"publish">): Promise<Reply> {
-    if (!this.#may.mayPublish(item.channel)) throw forbidden(`publish to ${item.channel}`);
+    const { who } = this.#mayOrThrow("publish", item.channel, "publish to");
+    const waitMs = this.context.publishRates.take(who);
+    if (waitMs > 0)
+      throw new Refused("rate_limited", `too many publications a second; try again in ${waitMs} ms`);
     const [result] = await this.context.publisher.publish([item]);
     if (result === undefined) throw new Error("the engine answered nothing");
     return {
@@ -200,12 +257,12 @@ export class V1Session extends Session {
   }
 
   async history({ id, channel, after = 0, limit = 100 }: Of<"history">): Promise<string> {
-    if (!this.#may.mayReadHistory(channel)) throw forbidden(`read the history of ${channel}`);
+    this.#mayOrThrow("history", channel, "read the history of");
     return encodeHistoryReply(id, channel, await this.context.pages.history(channel, after, limit));
   }
 
   presence({ id, channel }: Of<"presence">): Reply {
-    if (!this.#may.maySeePresence(channel)) throw forbidden(`see who is in ${channel}`);
+    this.#mayOrThrow("presence", channel, "see who is in");
     return { type: "presence", id, channel, ...this.context.presence.of(channel) };
   }
 
@@ -217,8 +274,10 @@ export class V1Session extends Session {
     if (Math.max(...offsets) <= subscription.channel.delivered) this.#note(subscription, offsets);
   }
 
-  get #may(): Access {
+  /** The access that allows it. */
+  #mayOrThrow(grant: Grant, channel: string, deed: string): Access {
     if (this.#access === undefined) throw new Refused("not_connected", "the first command has to be connect");
+    if (!this.#access.may(grant, channel)) throw forbidden(`${deed} ${channel}`);
     return this.#access;
   }
 
@@ -258,6 +317,7 @@ export class V1Session extends Session {
       this.#fail(command, error);
     } finally {
       this.#pending -= 1;
+      if (command.type === "connect") this.#takeEarly();
     }
   }
 
@@ -284,19 +344,6 @@ export class V1Session extends Session {
   }
 }
 
-function forbidden(what: string): Refused {
-  return new Refused("forbidden", `this token does not allow to ${what}`);
-}
-
-/** A kept position that is ahead of its log is of no use: the log has lost its end, and the client cannot mend that. */
-function withinLog({ epoch, delivered }: Channel, kept: Position | undefined): Position | undefined {
-  return kept?.epoch === epoch && Math.max(...kept.offsets) > delivered ? undefined : kept;
-}
-
-/** The further one of two; one of this log counts more than one of another. */
-function further(epoch: string, one?: Position, other?: Position): Position | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  if (one.epoch !== epoch) return other;
-  if (other.epoch !== epoch) return one;
-  return Math.min(...one.offsets) >= Math.min(...other.offsets) ? one : other;
+function expiry({ expiresAtMs }: Access): { expiresAt?: string } {
+  return expiresAtMs === undefined ? {} : { expiresAt: new Date(expiresAtMs).toISOString() };
 }

@@ -5,14 +5,14 @@ import { openMemoryEngine } from "../../engine/memory.ts";
 import { sequentialIds, timeOrderedIds } from "../../lib/ids.ts";
 import { createLog } from "../../lib/log.ts";
 import { timestampFormat } from "../../lib/timestamp.ts";
-import { authenticator } from "../access.ts";
 import { Hub } from "../hub.ts";
 import type { Session } from "../session.ts";
 import type { TextInfo } from "../text-session.ts";
+import { admin, testAuthenticator, testPorts } from "./defaults.ts";
 import { FakeFanOut, FakeOutbound } from "./fake-outbound.ts";
 
 export const IDLE_TIMEOUT_MS = 60_000;
-export const ADMIN_KEY = "an-admin-key-for-tests";
+export { ADMIN_KEY } from "./defaults.ts";
 
 export interface FakeClient {
   readonly session: Session;
@@ -52,12 +52,14 @@ export async function setUpHub(wrap: (engine: Engine) => Engine = (engine) => en
   });
   const fanOut = new FakeFanOut();
   const engine = wrap(await openMemoryEngine({ clock, retentionOf: () => ({}) }));
+  const ports = testPorts();
   const hub = new Hub({
     engine,
     clock,
     log,
     fanOut,
-    authenticate: authenticator({ adminKey: ADMIN_KEY, defaultChannel: "push", anonymous: true }),
+    ...ports,
+    authenticate: testAuthenticator(),
     nextPublicationId: timeOrderedIds(clock),
     idleTimeoutMs: IDLE_TIMEOUT_MS,
     defaultChannel: "push",
@@ -78,12 +80,13 @@ export async function setUpHub(wrap: (engine: Engine) => Engine = (engine) => en
     clock,
     lines,
     fanOut,
+    ...ports,
     engine,
     hub,
     /** A plain-text client. */
     connect: (query: Partial<TextInfo> = {}) =>
       attach((id, outbound) =>
-        hub.connectText({ address: "::1", channels: ["push"], ...query, id }, outbound),
+        hub.connectText({ address: "::1", access: admin, channels: ["push"], ...query, id }, outbound),
       ),
     /** A client of `carillon.v1` that has not said anything yet. */
     connectV1: () => attach((id, outbound) => hub.connectV1({ id, address: "::1" }, outbound)),

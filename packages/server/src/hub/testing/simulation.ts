@@ -10,12 +10,11 @@ import type { Accepted, Engine } from "../../engine/engine.ts";
 import { openMemoryEngine } from "../../engine/memory.ts";
 import { timeOrderedIds } from "../../lib/ids.ts";
 import { silentLog } from "../../lib/log.ts";
-import { authenticator } from "../access.ts";
 import { Hub } from "../hub.ts";
+import { ADMIN_KEY, admin, testAuthenticator, testPorts } from "./defaults.ts";
 import { override } from "./hub-set-up.ts";
 import { SimulatedLink } from "./simulated-link.ts";
 
-const ADMIN_KEY = "simulated-admin-key";
 export const CHANNELS = ["news", "rooms/1"] as const;
 
 /** Numbers from 0 up to 1 that all follow from the seed (Steele and Vigna's SplitMix32 with Stafford's mixer). */
@@ -209,7 +208,8 @@ export class World {
           for (const link of this.#links) if (link.topics.has(topic)) link.deliver(frame);
         },
       },
-      authenticate: authenticator({ adminKey: ADMIN_KEY, defaultChannel: "push", anonymous: true }),
+      ...testPorts(),
+      authenticate: testAuthenticator(),
       nextPublicationId: timeOrderedIds(this.clock),
       idleTimeoutMs: 60_000,
       defaultChannel: "push",
@@ -227,7 +227,10 @@ export class World {
         if (hub !== this.#hub) return undefined;
         const info = { id: `s${++this.#connections}`, address: "::1" };
         if (plainChannel === undefined) return hub?.connectV1(info, outbound);
-        return hub?.connectText({ ...info, channels: [plainChannel], since: { offset: 0 } }, outbound);
+        return hub?.connectText(
+          { ...info, access: admin, channels: [plainChannel], since: { offset: 0 } },
+          outbound,
+        );
       },
       hangUp: (session, code) => {
         this.#links.delete(link);

@@ -1,0 +1,39 @@
+/** Tokens of requests, and what those without a good one are told (RFC 6750). */
+import type { AccessProblem } from "../hub/access.ts";
+import type { Problem } from "./problem.ts";
+
+const BEARER = /^Bearer +(\S+) *$/i;
+
+/**
+ * The token in `Authorization: Bearer` or, for browsers' `EventSource` and `WebSocket`, which cannot set a header, in the
+ * query's `token`. An `Authorization` of another kind is a token that is not valid.
+ */
+export function tokenOf(request: Request, url: URL): string | undefined {
+  const authorization = request.headers.get("authorization");
+  if (authorization !== null) return BEARER.exec(authorization)?.[1] ?? "";
+  return url.searchParams.get("token") ?? undefined;
+}
+
+export interface Unauthorized {
+  readonly problem: Problem;
+  readonly headers: Record<string, string>;
+}
+
+/** The answer to a token that gives no access; `undefined` where there was none and one is needed. */
+export function unauthorized(why: AccessProblem | undefined): Unauthorized {
+  if (why === undefined) {
+    const detail = "a token is needed: Authorization: Bearer, or ?token= where no header can be set";
+    return { problem: { status: 401, code: "token_required", detail }, headers: challenge() };
+  }
+  const expired = why === "expired";
+  const problem = {
+    status: 401,
+    code: expired ? "token_expired" : "invalid_token",
+    detail: expired ? "the token has expired" : "the token is not valid",
+  };
+  return { problem, headers: challenge(`error="invalid_token", error_description="${problem.detail}"`) };
+}
+
+function challenge(more = ""): Record<string, string> {
+  return { "www-authenticate": `Bearer realm="carillon"${more === "" ? "" : `, ${more}`}` };
+}

@@ -1,0 +1,22 @@
+/** Commands that cannot be carried out, and what their senders are told. */
+import type { ErrorCode } from "@carillon/protocol/frames";
+import type { AccessProblem } from "./access.ts";
+
+export class Refused extends Error {
+  override readonly name = "Refused";
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export function tokenProblem(problem: AccessProblem): { code: ErrorCode; message: string } {
+  return problem === "expired"
+    ? { code: "token_expired", message: "the token has expired" }
+    : { code: "invalid_token", message: "the token is not valid" };
+}
+
+export function forbidden(what: string): Refused {
+  return new Refused("forbidden", `this token does not allow to ${what}`);
+}

@@ -1,0 +1,62 @@
+/** How the server is reached, and whom it tells. */
+import { z } from "zod";
+import { list, option, text } from "./option.ts";
+
+const isFile = text((value) => value === "" || value.length < 4_096);
+
+export const networkOptions = {
+  "tls-cert": option({
+    schema: isFile,
+    expects: "a PEM file",
+    placeholder: "FILE",
+    about: "certificate chain for https and wss; with --tls-key",
+    initial: "",
+    shown: "off",
+  }),
+  "tls-key": option({
+    schema: isFile,
+    expects: "a PEM file",
+    placeholder: "FILE",
+    about: "the certificate's private key",
+    initial: "",
+    shown: "off",
+  }),
+  "trusted-proxies": option({
+    schema: list,
+    expects: "addresses such as 127.0.0.1 or 10.0.0.0/8, separated by commas",
+    placeholder: "ADDRESSES",
+    about: "proxies whose X-Forwarded-For is believed",
+    initial: "",
+    shown: "none",
+  }),
+  metrics: option({
+    schema: z.enum(["open", "key", "off"]),
+    expects: "open, key or off",
+    placeholder: "open|key|off",
+    about: "who may read /metrics: everybody, the admin key, nobody",
+    initial: "open",
+  }),
+  "webhook-url": option({
+    schema: text((value) => value === "" || /^https?:$/.test(URL.parse(value)?.protocol ?? "")),
+    expects: "an http or https address",
+    placeholder: "URL",
+    about: "where events are posted to",
+    initial: "",
+    shown: "off",
+  }),
+  "webhook-events": option({
+    schema: list.pipe(z.array(z.enum(["connected", "disconnected", "publication", "device_offline"]))),
+    expects: "of connected, disconnected, publication and device_offline, separated by commas",
+    placeholder: "EVENTS",
+    about: "which events are posted",
+    initial: "connected,disconnected,publication,device_offline",
+  }),
+  "webhook-secret": option({
+    schema: text((value) => value === "" || /^[\x21-\x7e]{16,200}$/.test(value)),
+    expects: "16 to 200 printable characters without spaces",
+    placeholder: "SECRET",
+    about: "signs what is posted; needed with --webhook-url",
+    initial: "",
+    shown: "none",
+  }),
+};
