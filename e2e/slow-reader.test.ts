@@ -40,6 +40,7 @@ test("a reader that stops reading is cut off; the others get every push", async 
     nextId: sequentialIds(),
     rules: { defaultChannel: "push", allowedOrigins: [], authenticate },
     servePages: () => undefined,
+    api: () => new Response(),
     probe: () => engine.probe(),
   });
   await using good = await RawSocket.webSocket(gateway.port);

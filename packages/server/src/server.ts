@@ -10,6 +10,9 @@ import type { Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openMemoryEngine } from "./engine/memory.ts";
 import { openSqliteEngine } from "./engine/sqlite/sqlite.ts";
+import { createApi } from "./gateway/api/api.ts";
+import { channelRoutes, sessionRoutes } from "./gateway/api/channels.ts";
+import { messageRoutes } from "./gateway/api/messages.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
@@ -69,6 +72,7 @@ async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): P
     defaultChannel,
     anonymous: config.anonymous === "listen",
   });
+  const metrics = createMetrics();
   const fanOut = nativeFanOut();
   const hub = new Hub({
     engine,
@@ -77,13 +81,14 @@ async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): P
     fanOut,
     authenticate,
     limits: { ...config },
-    metrics: createMetrics(),
+    metrics,
     events: noEvents,
     defaultChannel,
     nextPublicationId: timeOrderedIds(clock),
     idleTimeoutMs: config.idleTimeout,
     announcesPresence: config.presence,
   });
+  const routes = [...messageRoutes(hub), ...channelRoutes(hub), ...sessionRoutes(hub)];
   const gateway = startGateway({
     host: config.host,
     port: config.port,
@@ -93,6 +98,7 @@ async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): P
     log,
     nextId: sequentialIds(),
     rules: { defaultChannel, allowedOrigins, authenticate },
+    api: createApi(routes, { authenticate, log, metrics }),
     servePages: await bundlePages(),
     probe: sharedProbe(() => engine.probe()),
   });

@@ -2,6 +2,7 @@
 import type { Server } from "bun";
 import type { Hub } from "../hub/hub.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Api } from "./api/api.ts";
 import { healthResponse, type Probe, readyResponse } from "./health.ts";
 import type { ServePages } from "./pages.ts";
 import { problemResponse } from "./problem.ts";
@@ -21,6 +22,8 @@ export interface GatewayOptions extends WebSocketPorts {
   /** The hub's fan-out; works from the moment the gateway listens. */
   readonly fanOut: NativeFanOut;
   readonly servePages: ServePages;
+  /** Answers what is under `/v1/`. */
+  readonly api: Api;
   /** A durable round trip through the engine; rejects when that cannot be had. */
   readonly probe: Probe;
   readonly clock: Clock;
@@ -82,6 +85,7 @@ function route(
   if (url.pathname === "/ws") return upgrade(request, url, server, options);
   if (url.pathname === "/healthz") return healthResponse(200, "alive");
   if (url.pathname === "/readyz") return readyResponse(options.probe);
+  if (url.pathname.startsWith("/v1/")) return options.api(request, url);
   const page = options.servePages(request, url.pathname);
   if (page === undefined) {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });

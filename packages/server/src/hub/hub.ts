@@ -8,7 +8,7 @@
  *     hub.disconnect(session, 1000, "");
  */
 import { CloseCode } from "@carillon/protocol/codes";
-import type { Engine, PublishResult } from "../engine/engine.ts";
+import type { ChannelInfo, Engine, PublishResult } from "../engine/engine.ts";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
@@ -48,7 +48,10 @@ export interface HubPorts {
   readonly announcesPresence: (channel: string) => boolean;
 }
 
+export { EngineError } from "../engine/engine.ts";
+
 export class Hub {
+  readonly #engine: Engine;
   readonly #log: Log;
   readonly #context: SessionContext;
   readonly #sessions = new Set<Session>();
@@ -60,6 +63,7 @@ export class Hub {
   constructor(ports: HubPorts) {
     const { engine, clock, log, nextPublicationId, announcesPresence, events, limits, ...shared } = ports;
     const channels = new Channels(ports);
+    this.#engine = engine;
     this.#log = log;
     this.#events = events;
     this.#context = {
@@ -179,6 +183,23 @@ export class Hub {
    */
   history(channel: string, after: number, limit: number): ReturnType<Pages["history"]> {
     return this.#context.pages.history(channel, after, limit);
+  }
+
+  /**
+   * What is kept of the channels whose names come after `after`, at most `limit` of them.
+   * @throws {EngineError} by rejection.
+   */
+  channels(after: string, limit: number): Promise<readonly ChannelInfo[]> {
+    return this.#engine.channels(after, limit);
+  }
+
+  /**
+   * What is kept of a channel; of one that was never published to, nothing.
+   * @throws {EngineError} by rejection.
+   */
+  async channel(name: string): Promise<Omit<ChannelInfo, "count" | "bytes">> {
+    const { epoch, offset } = await this.#engine.top(name);
+    return { channel: name, epoch, offset };
   }
 
   /** How many are subscribed to a channel now. */

@@ -1,0 +1,197 @@
+/**
+ * The HTTP API: finds the route (Hono), lets in who may, reads the request, and turns what goes wrong into problems. Who
+ * it is comes before whether the request is a good one: a stranger learns nothing.
+ */
+
+import { isDeep } from "@carillon/protocol/json";
+import { MAX_DEPTH } from "@carillon/protocol/limits";
+import { Hono } from "hono";
+import type { z } from "zod";
+import type { Access, Authenticate } from "../../hub/access.ts";
+import { EngineError } from "../../hub/hub.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Metrics } from "../../lib/metrics.ts";
+import { tokenOf, unauthorized } from "../bearer.ts";
+import { problemResponse } from "../problem.ts";
+import { type Needs, Refusal, type Route } from "./route.ts";
+
+export interface ApiPorts {
+  readonly authenticate: Authenticate;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Answers a request for something under `/v1/`. */
+export type Api = (request: Request, url: URL) => Response | Promise<Response>;
+
+interface Bindings {
+  Bindings: { readonly url: URL };
+}
+
+export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
+  const app = new Hono<Bindings>({ getPath: (_, options) => pathOf(options?.env as Bindings["Bindings"]) });
+  const methods = new Map<string, string[]>();
+  for (const route of routes) {
+    const { method, path } = route.description;
+    const pattern = honoPath(path);
+    methods.set(pattern, [...(methods.get(pattern) ?? []), method.toUpperCase()]);
+    app.on(method.toUpperCase(), pattern, ({ req, env }) =>
+      answer(route, req.raw, env.url, req.param(), ports),
+    );
+  }
+  for (const [pattern, allowed] of methods) {
+    app.all(pattern, () => {
+      const detail = `this address takes ${allowed.join(", ")}`;
+      return problemResponse(
+        { status: 405, code: "method_not_allowed", detail },
+        { allow: allowed.join(", ") },
+      );
+    });
+  }
+  app.notFound(() => {
+    return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });
+  });
+  app.onError((error) => problemFor(error, ports));
+  return async (request, url) => {
+    const response = await app.fetch(request, { url });
+    ports.metrics.requests.inc({ status: response.status });
+    return response;
+  };
+}
+
+function honoPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ":$1");
+}
+
+/** A channel's name with what may stand behind it. */
+const IN_CHANNEL = /^\/v1\/channels\/(.+?)(\/messages|\/stream)?$/;
+
+/** Slashes in a channel's name may be written as they are; to the router the name is one segment. */
+function pathOf({ url: { pathname } }: Bindings["Bindings"]): string {
+  const [, name, rest = ""] = IN_CHANNEL.exec(pathname) ?? [];
+  if (name?.includes("/") !== true) return pathname;
+  return `/v1/channels/${name.replaceAll("/", "%2F")}${rest}`;
+}
+
+async function answer(
+  route: Route,
+  request: Request,
+  url: URL,
+  params: Record<string, string>,
+  ports: ApiPorts,
+): Promise<Response> {
+  const { description, handle } = route;
+  const token = tokenOf(request, url);
+  const answered = ports.authenticate(token);
+  const access = answered instanceof Promise ? await answered : answered;
+  if (typeof access === "string") return refuse(unauthorized(access));
+  const channel = params["channel"] ?? "";
+  if (!isLetIn(access, description.needs, channel)) {
+    if (token === undefined) return refuse(unauthorized(undefined));
+    return problemResponse({ status: 403, code: "forbidden", detail: deed(description.needs, channel) });
+  }
+  const query = description.query === undefined ? {} : withoutToken(url.searchParams);
+  const input = {
+    access,
+    request,
+    params: check(description.params, params, ""),
+    query: check(description.query, query, ""),
+    headers: check(description.headers, headersOf(request, description.headers), "header "),
+    ...(await bodyOf(request, description)),
+  };
+  return handle(input as never);
+}
+
+function isLetIn(access: Access, needs: Needs, channel: string): boolean {
+  if (needs === "admin") return access.isAdmin;
+  if (needs === "token") return access.who !== "anonymous";
+  return access.may(needs, channel);
+}
+
+function deed(needs: Needs, channel: string): string {
+  if (needs === "admin" || needs === "token") return "this needs the admin key";
+  return `this token has no grant to ${needs} in ${channel}`;
+}
+
+function refuse({ problem, headers }: ReturnType<typeof unauthorized>): Response {
+  return problemResponse(problem, headers);
+}
+
+/** A parameter that is given twice is a list, which no schema takes. */
+function withoutToken(query: URLSearchParams): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const name of new Set(query.keys())) {
+    if (name === "token") continue;
+    const all = query.getAll(name);
+    values[name] = all.length === 1 ? all[0] : all;
+  }
+  return values;
+}
+
+function headersOf(request: Request, schema: z.ZodObject | undefined): Record<string, string> {
+  const values: Record<string, string> = {};
+  if (schema === undefined) return values;
+  for (const name in schema.shape) {
+    const value = request.headers.get(name);
+    if (value !== null) values[name] = value;
+  }
+  return values;
+}
+
+function check(schema: z.ZodType | undefined, value: unknown, place: string): unknown {
+  if (schema === undefined) return {};
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path.map(String).join(".") ?? "";
+  const message = (issue?.message ?? "not valid").replace(/^Invalid input: /, "");
+  throw new Refusal(400, "bad_field", `${place}${path}${path === "" ? "" : ": "}${message}`);
+}
+
+const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json *(?:;|$)/i;
+
+async function bodyOf(
+  request: Request,
+  { body, rawBody }: Route["description"],
+): Promise<{ body: unknown; raw: unknown }> {
+  if (body === undefined && rawBody === undefined) return { body: undefined, raw: undefined };
+  const isJson = JSON_TYPE.test(request.headers.get("content-type") ?? "");
+  if (rawBody?.kind === "bytes") return { body: undefined, raw: { bytes: await request.bytes() } };
+  if (rawBody?.kind === "text" && !isJson) return { body: undefined, raw: { text: await textOf(request) } };
+  if (!isJson) throw new Refusal(415, "unsupported_media_type", "content-type: application/json is needed");
+  const text = await textOf(request);
+  // Before it is parsed: 60,000 brackets would take a parser, ours or a client's, to the end of its stack.
+  if (isDeep(text)) throw new Refusal(400, "bad_json", `the body is nested more than ${MAX_DEPTH} deep`);
+  return { body: check(body, parse(text), ""), raw: undefined };
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** @throws {Refusal} if it is not UTF-8: replacing what is wrong would deliver something that nobody has sent. */
+async function textOf(request: Request): Promise<string> {
+  const bytes = await request.bytes();
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new Refusal(400, "bad_encoding", "the body is not UTF-8");
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal(400, "bad_json", "the body is not JSON");
+  }
+}
+
+function problemFor(error: unknown, { log }: ApiPorts): Response {
+  if (error instanceof Refusal) return problemResponse(error.problem, error.headers);
+  if (error instanceof EngineError) {
+    const detail = "the log cannot be written or read now; nothing was done";
+    return problemResponse({ status: 503, code: "storage_unavailable", detail }, { "retry-after": "5" });
+  }
+  log.error(`A request failed: ${error}`);
+  const detail = "the server failed; its log says more";
+  return problemResponse({ status: 500, code: "internal", detail });
+}
