@@ -1,4 +1,4 @@
-/** The pages the server carries: bundled from their sources once, at start, and served from memory. */
+/** The pages the server carries: bundled from their sources once, at start or into the executable, and served from memory. */
 import { fileURLToPath } from "node:url";
 
 interface Asset {
@@ -26,11 +26,35 @@ const CONTENT_SECURITY_POLICY = [
 /** Bundled files carry a hash of their content in their name. */
 const FOREVER = "public, max-age=31536000, immutable";
 
+/** A file of a page, as the bundler made it. */
+export interface PageFile {
+  /** Where it is served: `/` or `/main-1a2b3c.js`. */
+  readonly path: string;
+  readonly type: string;
+  readonly base64: string;
+}
+
+/** The bundled files inside a single executable, which has no sources to bundle; `tools/build-binary.ts` puts them in. */
+declare const CARILLON_PAGES: readonly PageFile[] | undefined;
+
 /**
- * Bundles the app page.
+ * Makes the app page ready to be served.
  * @throws {AggregateError} if the sources do not compile.
  */
 export async function bundlePages(): Promise<ServePages> {
+  const files = typeof CARILLON_PAGES === "undefined" ? await bundlePageFiles() : CARILLON_PAGES;
+  const assets = new Map(files.map((file) => [file.path, readAsset(file)]));
+  return (request, path) => {
+    const asset = assets.get(path);
+    return asset === undefined ? undefined : serve(request, asset);
+  };
+}
+
+/**
+ * Bundles the app page from its sources.
+ * @throws {AggregateError} if they do not compile.
+ */
+export async function bundlePageFiles(): Promise<readonly PageFile[]> {
   const entry = fileURLToPath(new URL("./pages/app/index.html", import.meta.url));
   const { outputs } = await Bun.build({
     entrypoints: [entry],
@@ -39,27 +63,24 @@ export async function bundlePages(): Promise<ServePages> {
     publicPath: "/",
     naming: { chunk: "[name]-[hash].[ext]", asset: "[name]-[hash].[ext]" },
   });
-  const assets = new Map<string, Asset>();
-  for (const output of outputs) {
-    const isPage = output.path.endsWith(".html");
-    const path = isPage ? "/" : `/${output.path.replace(/^\.?\//, "")}`;
-    assets.set(path, await readAsset(output, isPage));
-  }
-  return (request, path) => {
-    const asset = assets.get(path);
-    return asset === undefined ? undefined : serve(request, asset);
-  };
+  return Promise.all(
+    outputs.map(async (output) => ({
+      path: output.path.endsWith(".html") ? "/" : `/${output.path.replace(/^\.?\//, "")}`,
+      type: output.type,
+      base64: Buffer.from(await output.arrayBuffer()).toString("base64"),
+    })),
+  );
 }
 
-async function readAsset(output: Blob, isPage: boolean): Promise<Asset> {
-  const body = new Uint8Array(await output.arrayBuffer());
+function readAsset({ path, type, base64 }: PageFile): Asset {
+  const body = new Uint8Array(Buffer.from(base64, "base64"));
   return {
     body,
     gzip: Bun.gzipSync(body),
     etag: `"${Bun.hash(body).toString(36)}"`,
     headers: {
-      "content-type": output.type,
-      "cache-control": isPage ? "no-cache" : FOREVER,
+      "content-type": type,
+      "cache-control": path === "/" ? "no-cache" : FOREVER,
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "content-security-policy": CONTENT_SECURITY_POLICY,
