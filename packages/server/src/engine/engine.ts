@@ -135,6 +135,8 @@ export interface Engine {
   read(channel: string, request: ReadRequest): Promise<ReadPage>;
   /** Channels that have ever been published to, by name, after `after`; at most `limit`. */
   channels(after: string, limit: number): Promise<readonly ChannelInfo[]>;
+  /** What is kept of one channel; nothing if it was never published to. */
+  channel(name: string): Promise<ChannelInfo | undefined>;
   /** Where a device stands, per channel. */
   positionsOf(device: string): Promise<ReadonlyMap<string, Position>>;
   /** Notes positions. One of the same epoch only moves on, lane by lane; one of a new epoch replaces the old. */

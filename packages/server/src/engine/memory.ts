@@ -96,12 +96,12 @@ class MemoryEngine implements Engine {
   async channels(after: string, limit: number): Promise<readonly ChannelInfo[]> {
     this.#assertOpen();
     const names = [...this.#logs.keys()].filter((name) => name > after).sort();
-    return names.slice(0, limit).flatMap((channel) => {
-      const log = this.#logs.get(channel);
-      if (log === undefined) return [];
-      const { offset, count, bytes } = log;
-      return [{ channel, epoch: this.#epoch, offset, count, bytes }];
-    });
+    return names.slice(0, limit).flatMap((name) => this.#infoOf(name) ?? []);
+  }
+
+  async channel(name: string): Promise<ChannelInfo | undefined> {
+    this.#assertOpen();
+    return this.#infoOf(name);
   }
 
   async positionsOf(device: string): Promise<ReadonlyMap<string, Position>> {
@@ -137,6 +137,13 @@ class MemoryEngine implements Engine {
   #topOf(channel: string): Top {
     const lanes = this.#logs.get(channel)?.lanes ?? START;
     return { epoch: this.#epoch, lanes, offset: Math.max(...lanes) };
+  }
+
+  #infoOf(channel: string): ChannelInfo | undefined {
+    const log = this.#logs.get(channel);
+    if (log === undefined) return undefined;
+    const { offset, count, bytes } = log;
+    return { channel, epoch: this.#epoch, offset, count, bytes };
   }
 
   /** Calls of one tick share a commit, as they do in engines with a medium. */

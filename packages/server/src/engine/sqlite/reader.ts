@@ -19,6 +19,7 @@ interface Row extends Omit<Accepted, "channel" | "expiresAtMs"> {
   readonly expiresAtMs: number | null;
 }
 type Dropped = [id: number, high: number, normal: number, low: number];
+type Info = [channel: string, offset: number, count: number, bytes: number];
 type Scan = Omit<ReadPage, "epoch" | "gap">;
 
 export class Reader {
@@ -27,6 +28,7 @@ export class Reader {
   readonly #dropped;
   readonly #publications;
   readonly #channels;
+  readonly #channel;
   readonly #positions;
   readonly #scan;
 
@@ -44,6 +46,11 @@ export class Reader {
     this.#channels = db.prepare(
       `SELECT name, max(high, normal, low), count, bytes FROM channel
        WHERE name > ? AND (high > 0 OR normal > 0 OR low > 0) ORDER BY name LIMIT ?`,
+    );
+    // An idempotency key of what was not stored makes a row, too.
+    this.#channel = db.prepare(
+      `SELECT name, max(high, normal, low), count, bytes FROM channel
+       WHERE name = ? AND (high > 0 OR normal > 0 OR low > 0)`,
     );
     this.#positions = db.prepare(
       "SELECT channel, epoch, high, normal, low FROM device_position WHERE device = ?",
@@ -74,8 +81,11 @@ export class Reader {
   }
 
   channels(after: string, limit: number): Omit<ChannelInfo, "epoch">[] {
-    const rows = this.#channels.values(after, limit) as [string, number, number, number][];
-    return rows.map(([channel, offset, count, bytes]) => ({ channel, offset, count, bytes }));
+    return (this.#channels.values(after, limit) as Info[]).map(infoOf);
+  }
+
+  channel(name: string): Omit<ChannelInfo, "epoch"> | undefined {
+    return (this.#channel.values(name) as Info[]).map(infoOf)[0];
   }
 
   positionsOf(device: string): Map<string, Position> {
@@ -120,6 +130,10 @@ export interface Scanned {
   readonly count: number;
   readonly bytes: number;
   readonly oldestMs: number;
+}
+
+function infoOf([channel, offset, count, bytes]: Info): Omit<ChannelInfo, "epoch"> {
+  return { channel, offset, count, bytes };
 }
 
 function publicationOf(channel: string, row: Row): Accepted {

@@ -141,6 +141,11 @@ class SqliteEngine implements Engine {
     return infos.map((info) => ({ ...info, epoch: this.#epoch }));
   }
 
+  async channel(name: string): Promise<ChannelInfo | undefined> {
+    const info = this.#read(() => this.#reader.channel(name));
+    return info === undefined ? undefined : { ...info, epoch: this.#epoch };
+  }
+
   async positionsOf(device: string): Promise<ReadonlyMap<string, Position>> {
     return this.#read(() => this.#reader.positionsOf(device));
   }

@@ -223,6 +223,16 @@ function describeRest(on: On): void {
     expect(page[0]).toEqual({ channel: "A", epoch: expect.any(String), offset: 1, count: 1, bytes: 6 });
   });
 
+  on("one channel is told as it is in the list, and one never published to is not", async (rig) => {
+    const { engine, item } = rig;
+    await engine.publish([item(), item({ channel: "new", data: '"ü"', meta: "{}" }), item()]);
+    await engine.publish([item({ channel: "unstored", stored: false, idempotencyKey: "k" })]);
+    for (const info of await engine.channels("", 10))
+      expect(await engine.channel(info.channel)).toEqual(info);
+    expect(await engine.channel("news")).toMatchObject({ channel: "news", offset: 2, count: 2, bytes: 2 });
+    for (const name of ["unstored", "void", "ne", ""]) expect(await engine.channel(name)).toBeUndefined();
+  });
+
   on("positions only move on within an epoch, and a new epoch replaces them", async ({ engine }) => {
     const save = (epoch: string, offsets: readonly [number, number, number], channel = "news") =>
       engine.savePositions([{ device: "d", channel, position: { epoch, offsets } }]);
@@ -257,6 +267,7 @@ function describeRest(on: On): void {
       () => engine.top("news"),
       () => engine.read("news", request(clock)),
       () => engine.channels("", 1),
+      () => engine.channel("news"),
       () => engine.positionsOf("d"),
       () => engine.savePositions([]),
       () => engine.probe(),

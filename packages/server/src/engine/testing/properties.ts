@@ -93,7 +93,9 @@ async function publish(lists: readonly (readonly Item[])[], rig: Rig, model: Mod
   for (const channel of CHANNELS) {
     const of = (all: readonly Accepted[]) => all.filter((each) => each.channel === channel);
     expect(of(announced)).toEqual(of(told));
-    expect((await rig.engine.top(channel)).lanes).toEqual(model.topOf(channel));
+    const lanes = model.topOf(channel);
+    expect((await rig.engine.top(channel)).lanes).toEqual(lanes);
+    expect((await rig.engine.channel(channel))?.offset ?? 0).toBe(Math.max(...lanes));
   }
 }
 

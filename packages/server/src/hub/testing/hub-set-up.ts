@@ -32,6 +32,7 @@ export function override(engine: Engine, methods: Partial<Engine>): Engine {
     top: (channel) => engine.top(channel),
     read: (channel, request) => engine.read(channel, request),
     channels: (after, limit) => engine.channels(after, limit),
+    channel: (name) => engine.channel(name),
     positionsOf: (device) => engine.positionsOf(device),
     savePositions: (positions) => engine.savePositions(positions),
     probe: () => engine.probe(),
