@@ -41,6 +41,7 @@ test("a reader that stops reading is cut off; the others get every push", async 
     rules: { defaultChannel: "push", allowedOrigins: [], authenticate },
     servePages: () => undefined,
     api: () => new Response(),
+    serveDescription: () => undefined,
     probe: () => engine.probe(),
   });
   await using good = await RawSocket.webSocket(gateway.port);

@@ -5,6 +5,7 @@
  *     server.port; // 8080
  *     await server.stop();
  */
+import manifest from "../package.json" with { type: "json" };
 import { type AdminKey, adminKey, type NewAdminKey } from "./admin-key.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -12,6 +13,7 @@ import { openMemoryEngine } from "./engine/memory.ts";
 import { openSqliteEngine } from "./engine/sqlite/sqlite.ts";
 import { createApi } from "./gateway/api/api.ts";
 import { channelRoutes, sessionRoutes } from "./gateway/api/channels.ts";
+import { serveDescription } from "./gateway/api/description.ts";
 import { messageRoutes } from "./gateway/api/messages.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
@@ -99,6 +101,7 @@ async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): P
     nextId: sequentialIds(),
     rules: { defaultChannel, allowedOrigins, authenticate },
     api: createApi(routes, { authenticate, log, metrics }),
+    serveDescription: serveDescription(routes, manifest.version),
     servePages: await bundlePages(),
     probe: sharedProbe(() => engine.probe()),
   });

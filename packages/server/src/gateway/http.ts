@@ -3,6 +3,7 @@ import type { Server } from "bun";
 import type { Hub } from "../hub/hub.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Api } from "./api/api.ts";
+import type { ServeDescription } from "./api/description.ts";
 import { healthResponse, type Probe, readyResponse } from "./health.ts";
 import type { ServePages } from "./pages.ts";
 import { problemResponse } from "./problem.ts";
@@ -24,6 +25,7 @@ export interface GatewayOptions extends WebSocketPorts {
   readonly servePages: ServePages;
   /** Answers what is under `/v1/`. */
   readonly api: Api;
+  readonly serveDescription: ServeDescription;
   /** A durable round trip through the engine; rejects when that cannot be had. */
   readonly probe: Probe;
   readonly clock: Clock;
@@ -86,7 +88,7 @@ function route(
   if (url.pathname === "/healthz") return healthResponse(200, "alive");
   if (url.pathname === "/readyz") return readyResponse(options.probe);
   if (url.pathname.startsWith("/v1/")) return options.api(request, url);
-  const page = options.servePages(request, url.pathname);
+  const page = options.serveDescription(url.pathname) ?? options.servePages(request, url.pathname);
   if (page === undefined) {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });
   }

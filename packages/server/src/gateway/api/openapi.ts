@@ -54,7 +54,7 @@ function schemaOf(schema: z.ZodType, io: "input" | "output", named: Json): Json 
     override: ({ zodSchema, jsonSchema }) => {
       // What a person reads and a program sends is the text before it is turned into a number.
       const meta = z.globalRegistry.get(zodSchema);
-      if (meta?.["type"] !== undefined) delete jsonSchema.pattern;
+      if (meta?.["type"] !== undefined || jsonSchema.format !== undefined) delete jsonSchema.pattern;
     },
   }) as Json & { $defs?: Json };
   Object.assign(named, rename($defs ?? {}));
