@@ -115,6 +115,20 @@ export interface DevicePosition {
   readonly position: Position;
 }
 
+/**
+ * Something small kept beside the log, such as an API key: found by its kind and its id, both of printable ASCII, so
+ * that every engine orders them alike. Opaque here.
+ */
+export interface KeptRecord {
+  readonly kind: string;
+  readonly id: string;
+  /** JSON. */
+  readonly data: string;
+}
+
+/** What becomes of a record: it is put in the place of the one before, or, without data, removed. */
+export type RecordChange = KeptRecord | (Omit<KeptRecord, "data"> & { readonly data: undefined });
+
 /** How long a channel's publications are kept. Absent means without bound. */
 export interface Retention {
   readonly maxAgeMs?: number;
@@ -141,6 +155,10 @@ export interface Engine {
   positionsOf(device: string): Promise<ReadonlyMap<string, Position>>;
   /** Notes positions. One of the same epoch only moves on, lane by lane; one of a new epoch replaces the old. */
   savePositions(positions: readonly DevicePosition[]): Promise<void>;
+  /** The records of a kind by id, after the id `after`; at most `limit`. */
+  records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]>;
+  /** Makes all of the changes in one commit, in their order, or none. */
+  saveRecords(changes: readonly RecordChange[]): Promise<void>;
   /** A round trip through everything a publish needs: writes something small, durably. */
   probe(): Promise<void>;
   /** Finishes what was accepted and lets go of the medium. Later calls reject. */

@@ -15,14 +15,17 @@ import {
   type Engine,
   EngineError,
   IDEMPOTENCY_MS,
+  type KeptRecord,
   type NewPublication,
   type PublishResult,
   type ReadPage,
   type ReadRequest,
+  type RecordChange,
   type RetentionOf,
   type Top,
 } from "./engine.ts";
 import { MemoryLog } from "./memory-log.ts";
+import { MemoryRecords } from "./memory-records.ts";
 
 export interface MemoryEngineOptions {
   readonly clock: Clock;
@@ -51,6 +54,7 @@ class MemoryEngine implements Engine {
   /** By channel and key, the oldest first. */
   readonly #firstResults = new Map<string, PublishResult>();
   readonly #positions = new Map<string, Map<string, Position>>();
+  readonly #records = new MemoryRecords();
   #listener: (commit: readonly Accepted[]) => void = () => {};
   #waiting: Call[] = [];
   /** Tops to answer after the next commit. */
@@ -119,6 +123,16 @@ class MemoryEngine implements Engine {
       known.set(channel, { epoch, offsets });
       this.#positions.set(device, known);
     }
+  }
+
+  async records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
+    this.#assertOpen();
+    return this.#records.list(kind, after, limit);
+  }
+
+  async saveRecords(changes: readonly RecordChange[]): Promise<void> {
+    this.#assertOpen();
+    for (const change of changes) this.#records.save(change);
   }
 
   async probe(): Promise<void> {

@@ -87,7 +87,7 @@ test("what is no database, is another program's or a newer Carillon's is refused
   const newer = new Database(file);
   newer.run("PRAGMA user_version = 99");
   newer.close();
-  expect(await refusal(file)).toContain("newer Carillon (schema 99, known is 1)");
+  expect(await refusal(file)).toContain("newer Carillon (schema 99, known is 2)");
 });
 
 test("a damaged file is refused: cut short, or overwritten in the middle", async () => {

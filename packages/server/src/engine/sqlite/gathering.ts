@@ -1,7 +1,14 @@
 /** What waits for the next transaction, and who is told what came of it. */
 import type { Offsets } from "@carillon/protocol/position";
 import { accepted } from "../accepted.ts";
-import type { Accepted, DevicePosition, EngineError, NewPublication, PublishResult } from "../engine.ts";
+import type {
+  Accepted,
+  DevicePosition,
+  EngineError,
+  NewPublication,
+  PublishResult,
+  RecordChange,
+} from "../engine.ts";
 import type { Commit, Committed } from "./messages.ts";
 
 interface Waiter<Value> {
@@ -25,8 +32,9 @@ export class Gathering {
   #itemCount = 0;
   #characters = 0;
   #positions: DevicePosition[] = [];
+  #records: RecordChange[] = [];
   #probe = false;
-  /** Of positions and probes. */
+  /** Of positions, records and probes. */
   #writes: Waiter<void>[] = [];
   #tops = new Map<string, Waiter<Offsets> & { readonly promise: Promise<Offsets> }>();
 
@@ -42,6 +50,14 @@ export class Gathering {
 
   savePositions(positions: readonly DevicePosition[]): Promise<void> {
     for (const each of positions) this.#positions.push(each);
+    return new Promise((resolve, reject) => this.#writes.push({ resolve, reject }));
+  }
+
+  saveRecords(changes: readonly RecordChange[]): Promise<void> {
+    for (const each of changes) {
+      this.#records.push(each);
+      this.#characters += each.data?.length ?? 0;
+    }
     return new Promise((resolve, reject) => this.#writes.push({ resolve, reject }));
   }
 
@@ -63,7 +79,8 @@ export class Gathering {
   request(): Commit {
     const items = this.#calls.flatMap((call) => call.items);
     const tops = [...this.#tops.keys()];
-    return { kind: "commit", items, positions: this.#positions, tops, probe: this.#probe };
+    const [positions, records, probe] = [this.#positions, this.#records, this.#probe];
+    return { kind: "commit", items, positions, records, tops, probe };
   }
 
   /** What is to be announced of the commit. */

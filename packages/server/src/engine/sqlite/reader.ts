@@ -3,7 +3,7 @@
  * 0.1 ms, less than a trip to another thread and back costs when that thread is in an fsync.
  */
 import { type Offsets, type Position, START } from "@carillon/protocol/position";
-import type { Accepted, ChannelInfo, ReadPage, ReadRequest } from "../engine.ts";
+import type { Accepted, ChannelInfo, KeptRecord, ReadPage, ReadRequest } from "../engine.ts";
 import { gapOf } from "../gap.ts";
 import type { Connection } from "./connection.ts";
 import { connectReader } from "./schema.ts";
@@ -30,6 +30,7 @@ export class Reader {
   readonly #channels;
   readonly #channel;
   readonly #positions;
+  readonly #records;
   readonly #scan;
 
   constructor(file: string) {
@@ -54,6 +55,9 @@ export class Reader {
     );
     this.#positions = db.prepare(
       "SELECT channel, epoch, high, normal, low FROM device_position WHERE device = ?",
+    );
+    this.#records = db.prepare<KeptRecord, [string, string, number]>(
+      "SELECT kind, id, data FROM record WHERE kind = ? AND id > ? ORDER BY id LIMIT ?",
     );
     this.#scan = db.prepare(
       "SELECT id, name, count, bytes, oldest_ms FROM channel WHERE id > ? ORDER BY id LIMIT ?",
@@ -91,6 +95,10 @@ export class Reader {
   positionsOf(device: string): Map<string, Position> {
     const rows = this.#positions.values(device) as [string, string, number, number, number][];
     return new Map(rows.map(([channel, epoch, ...offsets]) => [channel, { epoch, offsets }]));
+  }
+
+  records(kind: string, after: string, limit: number): KeptRecord[] {
+    return this.#records.all(kind, after, limit);
   }
 
   /** The next `limit` channels by number, for retention. */

@@ -5,7 +5,17 @@ import { Connection } from "./connection.ts";
 export const APPLICATION_ID = 0x43524c4e;
 
 /** Of the tables below. A file of a newer schema is refused: writing it could break what is not understood. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+
+const RECORDS = `
+  CREATE TABLE record (
+    kind TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** By the version that a file has: what makes it one of the next. */
+const MIGRATIONS: Readonly<Record<number, string>> = { 1: RECORDS };
 
 const TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
@@ -42,6 +52,7 @@ const TABLES = `
     high INTEGER NOT NULL, normal INTEGER NOT NULL, low INTEGER NOT NULL,
     PRIMARY KEY (device, channel)
   ) STRICT, WITHOUT ROWID;
+  ${RECORDS}
 `;
 
 /** The writer has no rival; it waits only for a backup tool that holds the file for a moment. */
@@ -70,15 +81,21 @@ export function connectReader(file: string): Connection {
   return db;
 }
 
-/** Makes the tables if the file is new, and says the log's epoch. `check.ts` has looked before whose file it is. */
+/**
+ * Makes the tables if the file is new, brings an older file up to date, all in one transaction, and says the log's
+ * epoch. `check.ts` has looked before whose file it is.
+ */
 export function prepareSchema(db: Connection, newEpoch: string): string {
   db.run("BEGIN IMMEDIATE");
-  if (db.value("PRAGMA user_version") === 0) {
+  const version = Number(db.value("PRAGMA user_version"));
+  if (version === 0) {
     db.run(TABLES);
     db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
-    db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     db.prepare("INSERT INTO meta VALUES ('epoch', ?)").run(newEpoch);
+  } else {
+    for (let from = version; from < SCHEMA_VERSION; from++) db.run(MIGRATIONS[from] ?? "");
   }
+  if (version !== SCHEMA_VERSION) db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   // SQLite opens a read-only file without a word, and begins a transaction on it; the first write fails.
   db.run("UPDATE meta SET value = value WHERE key = 'epoch'");
   db.run("COMMIT");

@@ -17,10 +17,12 @@ import {
   type DevicePosition,
   type Engine,
   EngineError,
+  type KeptRecord,
   type NewPublication,
   type PublishResult,
   type ReadPage,
   type ReadRequest,
+  type RecordChange,
   type RetentionOf,
   type Top,
 } from "../engine.ts";
@@ -153,6 +155,15 @@ class SqliteEngine implements Engine {
   async savePositions(positions: readonly DevicePosition[]): Promise<void> {
     this.#assertOpen();
     return this.#commits.next().savePositions(positions);
+  }
+
+  async records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
+    return this.#read(() => this.#reader.records(kind, after, limit));
+  }
+
+  async saveRecords(changes: readonly RecordChange[]): Promise<void> {
+    this.#assertOpen();
+    return this.#commits.next().saveRecords(changes);
   }
 
   async probe(): Promise<void> {

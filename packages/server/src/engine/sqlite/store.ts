@@ -1,5 +1,5 @@
 /** What the writer writes. Knows no threads: `writer.ts` hands it one request at a time. */
-import { type DevicePosition, IDEMPOTENCY_MS, type NewPublication } from "../engine.ts";
+import { type DevicePosition, IDEMPOTENCY_MS, type NewPublication, type RecordChange } from "../engine.ts";
 import { type ChannelRow, ChannelRows } from "./channel-rows.ts";
 import type { Connection } from "./connection.ts";
 import type { Commit, Committed, Repeat } from "./messages.ts";
@@ -17,6 +17,8 @@ export class Store {
   readonly #deleteFirst;
   readonly #insertFirst;
   readonly #savePosition;
+  readonly #putRecord;
+  readonly #removeRecord;
   readonly #probe;
 
   constructor(db: Connection) {
@@ -41,6 +43,10 @@ export class Store {
          low = iif(epoch = excluded.epoch, max(low, excluded.low), excluded.low),
          epoch = excluded.epoch`,
     );
+    this.#putRecord = db.prepare(
+      "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data",
+    );
+    this.#removeRecord = db.prepare("DELETE FROM record WHERE kind = ? AND id = ?");
     this.#probe = db.prepare(
       "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
     );
@@ -62,7 +68,7 @@ export class Store {
     }
   }
 
-  commit({ items, positions, probe }: Commit): Pick<Committed, "offsets" | "repeats"> {
+  commit({ items, positions, records, probe }: Commit): Pick<Committed, "offsets" | "repeats"> {
     const offsets: number[] = [];
     const repeats: Repeat[] = [];
     this.transaction(() => {
@@ -77,6 +83,7 @@ export class Store {
         }
       });
       for (const each of positions) this.#save(each);
+      for (const each of records) this.#saveRecord(each);
       if (probe) this.#probe.run();
     });
     return { offsets, repeats };
@@ -130,5 +137,10 @@ export class Store {
 
   #save({ device, channel, position: { epoch, offsets } }: DevicePosition): void {
     this.#savePosition.run(device, channel, epoch, ...offsets);
+  }
+
+  #saveRecord({ kind, id, data }: RecordChange): void {
+    if (data === undefined) this.#removeRecord.run(kind, id);
+    else this.#putRecord.run(kind, id, data);
   }
 }

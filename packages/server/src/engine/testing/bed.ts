@@ -24,6 +24,9 @@ export interface Rig {
   settle(reached: () => Promise<boolean>): Promise<void>;
 }
 
+/** A test of the suite: what it is about, its body, and the retention of its engine. */
+export type On = (about: string, body: (rig: Rig) => Promise<void>, retention?: Retention) => void;
+
 /** Runs `test` on a fresh engine. */
 export async function withEngine(
   open: OpenEngine,

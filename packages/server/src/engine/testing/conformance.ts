@@ -4,8 +4,9 @@
  */
 import { describe, expect, test } from "bun:test";
 import { EngineError, IDEMPOTENCY_MS, type Retention } from "../engine.ts";
-import { type OpenEngine, type Rig, readAll, request, together, withEngine } from "./bed.ts";
+import { type On, type OpenEngine, type Rig, readAll, request, together, withEngine } from "./bed.ts";
 import { describeProperties } from "./properties.ts";
+import { describeRecords } from "./records.ts";
 
 export function describeEngine(name: string, open: OpenEngine): void {
   describe(`${name} engine`, () => {
@@ -16,11 +17,10 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeRead(on);
     describeRetention(on);
     describeRest(on);
+    describeRecords(on);
     describeProperties(open);
   });
 }
-
-type On = (about: string, body: (rig: Rig) => Promise<void>, retention?: Retention) => void;
 
 function describePublish(on: On): void {
   on("offsets count per channel, prev per lane", async ({ engine, item, commits }) => {
@@ -270,6 +270,8 @@ function describeRest(on: On): void {
       () => engine.channel("news"),
       () => engine.positionsOf("d"),
       () => engine.savePositions([]),
+      () => engine.records("key", "", 1),
+      () => engine.saveRecords([]),
       () => engine.probe(),
     ];
     for (const call of calls) expect(await call().catch((error) => error)).toBeInstanceOf(EngineError);

@@ -4,8 +4,10 @@ import { accepted } from "../accepted.ts";
 import {
   type Accepted,
   IDEMPOTENCY_MS,
+  type KeptRecord,
   type NewPublication,
   type PublishResult,
+  type RecordChange,
   type Retention,
 } from "../engine.ts";
 
@@ -23,6 +25,8 @@ export class Model {
   readonly #firsts: { readonly item: NewPublication; readonly result: Result }[] = [];
   /** Per channel: up to here retention was ever free to drop. */
   readonly #droppable = new Map<string, number>();
+
+  #records: KeptRecord[] = [];
 
   constructor(retention: Retention) {
     this.#retention = retention;
@@ -63,6 +67,16 @@ export class Model {
       publications: live.map(({ publication }) => publication),
       beyond: this.#droppable.get(channel) ?? 0,
     };
+  }
+
+  saveRecord({ kind, id, data }: RecordChange): void {
+    this.#records = this.#records.filter((each) => each.kind !== kind || each.id !== id);
+    if (data !== undefined) this.#records.push({ kind, id, data });
+  }
+
+  recordsOf(kind: string): readonly KeptRecord[] {
+    const ids = this.#records.flatMap((each) => (each.kind === kind ? [each.id] : [])).sort();
+    return ids.flatMap((id) => this.#records.filter((each) => each.kind === kind && each.id === id));
   }
 
   #append(item: NewPublication): Accepted {

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import type { Offsets } from "@carillon/protocol/position";
 import fc from "fast-check";
-import type { Accepted, NewPublication, Retention } from "../engine.ts";
+import type { Accepted, NewPublication, RecordChange, Retention } from "../engine.ts";
 import { type OpenEngine, type Rig, readAll, request, withEngine } from "./bed.ts";
 import { Model } from "./model.ts";
 
@@ -21,11 +21,25 @@ const item = fc.record({
 });
 type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
 
+const KINDS = ["key", "hook"] as const;
+
+const savedRecords = fc.record({
+  records: fc.array(
+    fc.record({
+      kind: fc.constantFrom(...KINDS),
+      id: fc.constantFrom("a", "B", "a1", "~"),
+      data: sometimes(fc.constantFrom("1", '"ü"')),
+    }),
+    { maxLength: 4 },
+  ),
+});
+
 const step = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({ publish: fc.array(fc.array(item, { maxLength: 4 }), { maxLength: 5 }) }),
   },
+  { weight: 1, arbitrary: savedRecords },
   { weight: 1, arbitrary: fc.record({ advanceMs: fc.constantFrom(500, 1_000, 5_000, 90_000, 50_000_000) }) },
   {
     weight: 2,
@@ -37,6 +51,7 @@ const step = fc.oneof(
     }),
   },
 );
+type SavedRecords = (typeof savedRecords extends fc.Arbitrary<infer T> ? T : never)["records"];
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 const retention = fc.record(
@@ -64,6 +79,7 @@ export function describeProperties(open: OpenEngine): void {
 async function take(each: Step, rig: Rig, model: Model): Promise<void> {
   if ("advanceMs" in each) rig.clock.advance(each.advanceMs);
   else if ("publish" in each) await publish(each.publish, rig, model);
+  else if ("records" in each) await saveRecords(each.records, rig, model);
   else await read(each, rig, model);
 }
 
@@ -96,6 +112,18 @@ async function publish(lists: readonly (readonly Item[])[], rig: Rig, model: Mod
     const lanes = model.topOf(channel);
     expect((await rig.engine.top(channel)).lanes).toEqual(lanes);
     expect((await rig.engine.channel(channel))?.offset ?? 0).toBe(Math.max(...lanes));
+  }
+}
+
+async function saveRecords(changes: SavedRecords, { engine }: Rig, model: Model): Promise<void> {
+  for (const change of changes) model.saveRecord(change as RecordChange);
+  // One call each: those that come together share a commit, or two.
+  await Promise.all(changes.map((change) => engine.saveRecords([change as RecordChange])));
+  for (const kind of KINDS) {
+    const kept = model.recordsOf(kind);
+    expect(await engine.records(kind, "", 10)).toEqual(kept as never);
+    const [first, ...rest] = kept;
+    if (first !== undefined) expect(await engine.records(kind, first.id, 2)).toEqual(rest.slice(0, 2));
   }
 }
 

@@ -35,6 +35,8 @@ export function override(engine: Engine, methods: Partial<Engine>): Engine {
     channel: (name) => engine.channel(name),
     positionsOf: (device) => engine.positionsOf(device),
     savePositions: (positions) => engine.savePositions(positions),
+    records: (kind, after, limit) => engine.records(kind, after, limit),
+    saveRecords: (changes) => engine.saveRecords(changes),
     probe: () => engine.probe(),
     close: () => engine.close(),
     ...methods,
