@@ -19,7 +19,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const SYSTEM_PARTS = {
   chromium: () => onPath("chromium"),
   curl: () => onPath("curl"),
+  "nginx-light": () => existsSync("/usr/sbin/nginx"),
   "python3-websockets": () => existsSync("/usr/lib/python3/dist-packages/websockets"),
+  systemd: () => onPath("systemd-analyze"),
 };
 
 /** A test that waits for an event that never comes ends here; the slowest good one takes about 20 s. */
