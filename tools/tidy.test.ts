@@ -27,7 +27,7 @@ const ROOMS: Readonly<Record<string, { readonly path: RegExp; readonly may: read
   schedule: { path: /^packages\/server\/src\/schedule\//, may: ["protocol", "lib"] },
   gateway: { path: /^packages\/server\/src\/gateway\//, may: ["protocol", "lib", "hub", "schedule"] },
   server: {
-    path: /^packages\/server\/src\/(options\/|(server|config|config-file|admin-key)\.ts$)/,
+    path: /^packages\/server\/src\/(options\/|(?!main\.)[\w-]+\.ts$)/,
     may: ["protocol", "lib", "engine", "hub", "schedule", "gateway"],
   },
   cli: {

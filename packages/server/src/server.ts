@@ -29,6 +29,7 @@ import { createLog, type Log } from "./lib/log.ts";
 import { createMetrics } from "./lib/metrics.ts";
 import { timestampFormat } from "./lib/timestamp.ts";
 import { startSchedule } from "./schedule/scheduler.ts";
+import { readTls } from "./tls.ts";
 
 export interface RunningServer {
   /** The port that is listened on. */
@@ -49,6 +50,7 @@ const STOP_GRACE_MS = 5_000;
  * @throws {EngineError} when the data cannot be opened.
  */
 export async function startServer(config: Config): Promise<RunningServer> {
+  const tls = readTls(config);
   const timestamp = timestampFormat(config.timeZone);
   const log = createLog({
     format: config.log,
@@ -60,14 +62,21 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const key = adminKey(config.adminKey, keepsFiles(config) ? config.data : undefined);
   const engine = await openEngine(config, log);
   try {
-    return await serve(config, log, engine, key);
+    return await serve(config, { log, engine, key, tls });
   } catch (error) {
     await engine.close();
     throw error;
   }
 }
 
-async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): Promise<RunningServer> {
+interface Ground {
+  readonly log: Log;
+  readonly engine: Engine;
+  readonly key: AdminKey;
+  readonly tls: ReturnType<typeof readTls>;
+}
+
+async function serve(config: Config, { log, engine, key, tls }: Ground): Promise<RunningServer> {
   const { defaultChannel, allowedOrigins } = config;
   const authenticate = authenticator({
     kinds: [adminKeyKind(() => key.key)],
@@ -94,6 +103,7 @@ async function serve(config: Config, log: Log, engine: Engine, key: AdminKey): P
   const gateway = startGateway({
     host: config.host,
     port: config.port,
+    tls,
     hub,
     fanOut,
     clock,

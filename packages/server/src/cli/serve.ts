@@ -21,7 +21,7 @@ export const serve: Command = {
     const stopSignal = nextStopSignal();
     const server = await startServer(config);
     if (server.newAdminKey !== undefined) io.out(keyAnnouncement(config, server.newAdminKey));
-    io.out(announcement(config.log, server.port));
+    io.out(announcement(config, server.port));
     server.log.debug(`${await stopSignal} received, stopping`);
     await server.stop();
     return 0;
@@ -29,9 +29,10 @@ export const serve: Command = {
 };
 
 /** Printed whatever the log level is: with port 0 it is the only place that says where the server is. */
-function announcement(format: Config["log"], port: number): string {
-  const message = `Carillon is listening on http://localhost:${port}/`;
-  return format === "json" ? JSON.stringify({ level: "info", message, port }) : message;
+function announcement({ log, tlsCert }: Config, port: number): string {
+  const scheme = tlsCert === "" ? "http" : "https";
+  const message = `Carillon is listening on ${scheme}://localhost:${port}/`;
+  return log === "json" ? JSON.stringify({ level: "info", message, port }) : message;
 }
 
 /** The one time that the key is shown. */

@@ -113,7 +113,7 @@ function readResumption(query: URLSearchParams, access: Access, channels: readon
  * Browsers name the page's origin and nothing else does (RFC 6455 section 10.2), so a request without one is
  * no page's. The server's own pages come from the host that the request is for.
  */
-function isOriginAllowed(headers: Headers, allowed: readonly string[]): boolean {
+export function isOriginAllowed(headers: Headers, allowed: readonly string[]): boolean {
   const origin = headers.get("origin");
   if (origin === null || allowed.includes("*") || allowed.includes(origin.toLowerCase())) return true;
   return URL.canParse(origin) && sameHost(new URL(origin), headers.get("host"));

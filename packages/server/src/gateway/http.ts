@@ -4,6 +4,7 @@ import type { Hub } from "../hub/hub.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Api } from "./api/api.ts";
 import type { ServeDescription } from "./api/description.ts";
+import { acrossOrigins } from "./cors.ts";
 import { healthResponse, type Probe, readyResponse } from "./health.ts";
 import type { ServePages } from "./pages.ts";
 import { problemResponse } from "./problem.ts";
@@ -15,10 +16,18 @@ import {
   webSocketHandler,
 } from "./websocket.ts";
 
+/** PEM. */
+export interface Tls {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface GatewayOptions extends WebSocketPorts {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
+  /** Speaks https and wss with it. */
+  readonly tls?: Tls | undefined;
   readonly hub: Hub;
   /** The hub's fan-out; works from the moment the gateway listens. */
   readonly fanOut: NativeFanOut;
@@ -54,6 +63,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     hostname: options.host,
     port: options.port,
     development: false,
+    ...(options.tls !== undefined && { tls: options.tls }),
     // Out of development Bun shares a port silently unless told not to: two servers, each with half of the clients.
     reusePort: false,
     idleTimeout: REQUEST_TIMEOUT_S,
@@ -87,7 +97,10 @@ function route(
   if (url.pathname === "/ws") return upgrade(request, url, server, options);
   if (url.pathname === "/healthz") return healthResponse(200, "alive");
   if (url.pathname === "/readyz") return readyResponse(options.probe);
-  if (url.pathname.startsWith("/v1/")) return options.api(request, url);
+  if (url.pathname.startsWith("/v1/")) {
+    const { allowedOrigins } = options.rules;
+    return acrossOrigins(request, allowedOrigins, () => options.api(request, url));
+  }
   const page = options.serveDescription(url.pathname) ?? options.servePages(request, url.pathname);
   if (page === undefined) {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });

@@ -197,9 +197,11 @@ export class Hub {
    * What is kept of a channel; of one that was never published to, nothing.
    * @throws {EngineError} by rejection.
    */
-  async channel(name: string): Promise<Omit<ChannelInfo, "count" | "bytes">> {
-    const { epoch, offset } = await this.#engine.top(name);
-    return { channel: name, epoch, offset };
+  async channel(name: string): Promise<ChannelInfo> {
+    const info = await this.#engine.channel(name);
+    if (info !== undefined) return info;
+    const { epoch } = await this.#engine.top(name);
+    return { channel: name, epoch, offset: 0, count: 0, bytes: 0 };
   }
 
   /** How many are subscribed to a channel now. */
