@@ -159,18 +159,30 @@ export interface Engine {
   records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]>;
   /** Makes all of the changes in one commit, in their order, or none. */
   saveRecords(changes: readonly RecordChange[]): Promise<void>;
+  /**
+   * Writes everything as it stands at one moment to a new file at `path`, a complete data file, while publishes and
+   * reads go on. One at a time; `close` ends it.
+   * @throws {EngineError} by rejection, `unsupported` where there is nothing that a file could hold, else `unavailable`:
+   *   the path exists or cannot be written, the disk is full, another backup is under way. Nothing is left at `path` then.
+   */
+  backup(path: string): Promise<void>;
   /** A round trip through everything a publish needs: writes something small, durably. */
   probe(): Promise<void>;
   /** Finishes what was accepted and lets go of the medium. Later calls reject. */
   close(): Promise<void>;
 }
 
+/**
+ * Stable. `unavailable`: disk full, read-only, corrupt, unreachable; `closed`: `close` was called; `unsupported`: this
+ * engine cannot do it, ever.
+ */
+export type EngineErrorCode = "unavailable" | "closed" | "unsupported";
+
 /** The engine cannot do what was asked, now. Its message is one line for operators. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
-  /** Stable. `unavailable`: disk full, read-only, corrupt, unreachable; `closed`: `close` was called. */
-  readonly code: "unavailable" | "closed";
-  constructor(code: "unavailable" | "closed", message: string, options?: ErrorOptions) {
+  readonly code: EngineErrorCode;
+  constructor(code: EngineErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }

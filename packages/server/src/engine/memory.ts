@@ -135,6 +135,11 @@ class MemoryEngine implements Engine {
     for (const change of changes) this.#records.save(change);
   }
 
+  async backup(): Promise<void> {
+    this.#assertOpen();
+    throw new EngineError("unsupported", "the memory engine keeps nothing that could be backed up");
+  }
+
   async probe(): Promise<void> {
     this.#assertOpen();
   }

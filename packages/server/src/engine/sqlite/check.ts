@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { EngineError } from "../engine.ts";
+import type { Connection } from "./connection.ts";
 import { problemOf } from "./problem.ts";
 import { APPLICATION_ID, connectReader, epochOf, SCHEMA_VERSION } from "./schema.ts";
 
@@ -65,16 +66,16 @@ function checkContent(file: string): void {
       );
     }
     const bound = crashed ? CHECKED_AFTER_CRASH_BYTES : ALWAYS_CHECKED_BYTES;
-    if (size <= bound) quickCheck(file, db);
+    const damage = size <= bound ? damageIn(db, "quick_check") : undefined;
+    if (damage !== undefined) throw refuse(file, `it is damaged; it has been left as it is: ${damage}`);
     if (epochOf(db) === undefined) throw refuse(file, "it is damaged: it has no epoch");
   } finally {
     db.close();
   }
 }
 
-function quickCheck(file: string, db: ReturnType<typeof connectReader>): void {
-  const verdict = String(db.value("PRAGMA quick_check(1)"));
-  if (verdict === "ok") return;
-  const said = verdict.split("\n").at(-1);
-  throw refuse(file, `it is damaged; it has been left as it is: ${said}`);
+/** The first damage that is found, in SQLite's words. `integrity_check` compares the indexes with the tables, too. */
+export function damageIn(db: Connection, check: "quick_check" | "integrity_check"): string | undefined {
+  const verdict = String(db.value(`PRAGMA ${check}(1)`));
+  return verdict === "ok" ? undefined : verdict.split("\n").at(-1);
 }

@@ -5,7 +5,7 @@
  */
 import type { DevicePosition, NewPublication, RecordChange, Retention } from "../engine.ts";
 
-export type WriterRequest = Open | Commit | Expire | Trim | Close;
+export type WriterRequest = Open | Commit | Expire | Trim | Backup | Close;
 
 export interface Open {
   readonly kind: "open";
@@ -46,6 +46,13 @@ export interface Trim {
   readonly channels: readonly ChannelRetention[];
 }
 
+/** Copies a data file, which need not be open in this thread. */
+export interface Backup {
+  readonly kind: "backup";
+  readonly file: string;
+  readonly path: string;
+}
+
 export interface Close {
   readonly kind: "close";
 }
@@ -84,6 +91,7 @@ export interface Replies {
   readonly commit: Committed;
   readonly expire: Sliced;
   readonly trim: Sliced;
+  readonly backup: Record<string, never>;
   readonly close: Record<string, never>;
 }
 

@@ -26,13 +26,14 @@ import {
   type RetentionOf,
   type Top,
 } from "../engine.ts";
+import { Backups } from "./backups.ts";
 import { checkFile } from "./check.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { lockDirectory } from "./lock.ts";
 import { problemOf } from "./problem.ts";
 import { Reader } from "./reader.ts";
 import { Sweeper } from "./sweeper.ts";
-import { WriterLink } from "./writer-link.ts";
+import { startWriter, WriterLink } from "./writer-link.ts";
 
 export interface SqliteEngineOptions {
   /** The data directory; made if it is not there. */
@@ -42,7 +43,7 @@ export interface SqliteEngineOptions {
   readonly retentionOf: RetentionOf;
   /** For tests: a bound on the file in pages of 8 KiB, so that the disk is full at will. */
   readonly maxPages?: number;
-  /** For tests: starts the writer's thread. */
+  /** For tests: starts the writer's thread, and a backup's. */
   readonly startWorker?: () => Worker;
 }
 
@@ -95,10 +96,12 @@ class SqliteEngine implements Engine {
   readonly #reader: Reader;
   readonly #commits: GroupCommit;
   readonly #sweeper: Sweeper;
+  readonly #backups: Backups;
   #listener: (commit: readonly Accepted[]) => void = () => {};
   #closing: Promise<void> | undefined;
 
-  constructor({ clock, log, retentionOf }: SqliteEngineOptions, parts: Parts) {
+  constructor(options: SqliteEngineOptions, parts: Parts) {
+    const { clock, log, retentionOf, startWorker } = options;
     const { link, epoch } = parts;
     this.#parts = parts;
     this.#epoch = epoch;
@@ -106,6 +109,7 @@ class SqliteEngine implements Engine {
     const announce = (commit: readonly Accepted[]) => this.#announce(commit);
     this.#commits = new GroupCommit({ link, epoch, announce });
     this.#sweeper = new Sweeper({ link, reader: this.#reader, clock, log, retentionOf });
+    this.#backups = new Backups(parts.file, startWorker ?? startWriter);
   }
 
   async publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
@@ -166,6 +170,11 @@ class SqliteEngine implements Engine {
     return this.#commits.next().saveRecords(changes);
   }
 
+  async backup(path: string): Promise<void> {
+    this.#assertOpen();
+    return this.#backups.make(path);
+  }
+
   async probe(): Promise<void> {
     this.#assertOpen();
     return this.#commits.next().probe();
@@ -177,6 +186,7 @@ class SqliteEngine implements Engine {
   }
 
   async #close(): Promise<void> {
+    this.#backups.stop();
     await this.#commits.idle();
     await this.#sweeper.stop();
     // Before the writer: the last handle to close leaves one tidy file, and only the writer's may write.

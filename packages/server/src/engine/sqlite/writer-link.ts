@@ -116,6 +116,6 @@ export class WriterLink {
 }
 
 /** Named by its URL, so that it is found also inside a single compiled executable. */
-function startWriter(): Worker {
+export function startWriter(): Worker {
   return new Worker(new URL("./writer.ts", import.meta.url));
 }

@@ -1,5 +1,9 @@
-/** The writer: the Worker that holds the file's one writing handle, so that an fsync never blocks the event loop. */
+/**
+ * The writer: the Worker that holds the file's one writing handle, so that an fsync never blocks the event loop. A second
+ * one makes backups.
+ */
 import type { Connection } from "./connection.ts";
+import { copyDatabase } from "./copy.ts";
 import type { Commit, Committed, Failed, Replies, WriterRequest } from "./messages.ts";
 import { problemOf } from "./problem.ts";
 import { connectWriter, prepareSchema } from "./schema.ts";
@@ -25,6 +29,7 @@ self.onmessage = ({ data }: MessageEvent<string>) => {
 function answer(request: WriterRequest): Replies[keyof Replies] | Failed {
   try {
     if (request.kind === "open") return open(request);
+    if (request.kind === "backup") return backup(request);
     if (medium === undefined) return { failure: "the data file is not open" };
     return answerOpen(medium, request);
   } catch (error) {
@@ -53,7 +58,7 @@ function open({
 
 function answerOpen(
   { file, db, store, sweep }: Medium,
-  request: Exclude<WriterRequest, { kind: "open" }>,
+  request: Exclude<WriterRequest, { kind: "open" | "backup" }>,
 ): Replies[keyof Replies] {
   if (request.kind === "commit") return commit(file, store, request);
   if (request.kind === "expire") return sweep.expire(request.nowMs);
@@ -62,6 +67,15 @@ function answerOpen(
   // Leaves one file: the log beside it is worked in and removed.
   db.close();
   return {};
+}
+
+function backup({ file, path }: Extract<WriterRequest, { kind: "backup" }>): Replies["backup"] | Failed {
+  try {
+    copyDatabase(file, path);
+    return {};
+  } catch (error) {
+    return { failure: (error as Error).message };
+  }
 }
 
 function commit(file: string, store: Store, request: Commit): Committed {

@@ -272,6 +272,7 @@ function describeRest(on: On): void {
       () => engine.savePositions([]),
       () => engine.records("key", "", 1),
       () => engine.saveRecords([]),
+      () => engine.backup("/nowhere"),
       () => engine.probe(),
     ];
     for (const call of calls) expect(await call().catch((error) => error)).toBeInstanceOf(EngineError);

@@ -37,6 +37,7 @@ export function override(engine: Engine, methods: Partial<Engine>): Engine {
     savePositions: (positions) => engine.savePositions(positions),
     records: (kind, after, limit) => engine.records(kind, after, limit),
     saveRecords: (changes) => engine.saveRecords(changes),
+    backup: (path) => engine.backup(path),
     probe: () => engine.probe(),
     close: () => engine.close(),
     ...methods,
