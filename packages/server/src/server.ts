@@ -12,9 +12,8 @@ import type { Engine } from "./engine/engine.ts";
 import { openMemoryEngine } from "./engine/memory.ts";
 import { openSqliteEngine } from "./engine/sqlite/sqlite.ts";
 import { createApi } from "./gateway/api/api.ts";
-import { channelRoutes, sessionRoutes } from "./gateway/api/channels.ts";
 import { serveDescription } from "./gateway/api/description.ts";
-import { messageRoutes } from "./gateway/api/messages.ts";
+import { allRoutes } from "./gateway/api/routes.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
@@ -22,6 +21,7 @@ import { nativeFanOut } from "./gateway/websocket.ts";
 import { adminKeyKind, authenticator } from "./hub/access.ts";
 import { noEvents } from "./hub/events.ts";
 import { Hub } from "./hub/hub.ts";
+import type { Limits } from "./hub/limits.ts";
 import { systemClock as clock } from "./lib/clock.ts";
 import { sequentialIds, timeOrderedIds } from "./lib/ids.ts";
 import { lineWriter } from "./lib/line-writer.ts";
@@ -37,6 +37,10 @@ export interface RunningServer {
   readonly log: Log;
   /** The admin key, if it was made at this start. */
   readonly newAdminKey: NewAdminKey | undefined;
+  /** Resolves when the server is to be stopped and started anew: something was restored. */
+  readonly restartWanted: Promise<void>;
+  /** Takes over origins and limits from another configuration; connections stay. */
+  reload(config: Config): void;
   /** Stops accepting, ends every connection with 1012 and resolves within about `STOP_GRACE_MS`. */
   stop(): Promise<void>;
 }
@@ -77,7 +81,8 @@ interface Ground {
 }
 
 async function serve(config: Config, { log, engine, key, tls }: Ground): Promise<RunningServer> {
-  const { defaultChannel, allowedOrigins } = config;
+  const { defaultChannel } = config;
+  const limits = limitsOf(config);
   const authenticate = authenticator({
     kinds: [adminKeyKind(() => key.key)],
     defaultChannel,
@@ -91,7 +96,7 @@ async function serve(config: Config, { log, engine, key, tls }: Ground): Promise
     log,
     fanOut,
     authenticate,
-    limits: { ...config },
+    limits,
     metrics,
     events: noEvents,
     defaultChannel,
@@ -99,7 +104,9 @@ async function serve(config: Config, { log, engine, key, tls }: Ground): Promise
     idleTimeoutMs: config.idleTimeout,
     announcesPresence: config.presence,
   });
-  const routes = [...messageRoutes(hub), ...channelRoutes(hub), ...sessionRoutes(hub)];
+  const { promise: restartWanted } = Promise.withResolvers<void>();
+  const routes = allRoutes({ hub, backups: undefined });
+  const rules = { defaultChannel, allowedOrigins: config.allowedOrigins, authenticate };
   const gateway = startGateway({
     host: config.host,
     port: config.port,
@@ -109,7 +116,7 @@ async function serve(config: Config, { log, engine, key, tls }: Ground): Promise
     clock,
     log,
     nextId: sequentialIds(),
-    rules: { defaultChannel, allowedOrigins, authenticate },
+    rules,
     api: createApi(routes, { authenticate, log, metrics }),
     serveDescription: serveDescription(routes, manifest.version),
     servePages: await bundlePages(),
@@ -120,6 +127,12 @@ async function serve(config: Config, { log, engine, key, tls }: Ground): Promise
     port: gateway.port,
     log,
     newAdminKey: key.made,
+    restartWanted,
+    reload(changed) {
+      Object.assign(limits, limitsOf(changed));
+      rules.allowedOrigins = changed.allowedOrigins;
+      log.info("Reloaded: origins and limits");
+    },
     async stop() {
       stopSchedule();
       gateway.stopAccepting();
@@ -128,6 +141,29 @@ async function serve(config: Config, { log, engine, key, tls }: Ground): Promise
       await hub.flush();
       await engine.close();
     },
+  };
+}
+
+function limitsOf(config: Config): Limits {
+  const {
+    maxConnections,
+    maxConnectionsPerAddress,
+    maxStreams,
+    maxHandshakesPerSecond,
+    maxFramesPerSecond,
+    maxBytesPerSecond,
+    maxPublishesPerSecond,
+    maxSubscriptions,
+  } = config;
+  return {
+    maxConnections,
+    maxConnectionsPerAddress,
+    maxStreams,
+    maxHandshakesPerSecond,
+    maxFramesPerSecond,
+    maxBytesPerSecond,
+    maxPublishesPerSecond,
+    maxSubscriptions,
   };
 }
 

@@ -1,0 +1,117 @@
+/**
+ * Every route, fed from its own description: what fits, what nearly fits, and what does not. Whatever comes in, the answer is
+ * one that the description names, it looks as the description says, and nothing fails inside.
+ */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { z } from "zod";
+import { describe as describeApi, type Operation, type Parameter } from "./openapi.ts";
+import { problem } from "./schemas.ts";
+import { ADMIN_KEY, setUpApi } from "./testing/api-set-up.ts";
+import { fitting, nearly } from "./testing/schema-arbitrary.ts";
+
+const { routes } = await setUpApi();
+const api = JSON.parse(JSON.stringify(describeApi(routes, "0.0.0")));
+const schemas = api.components.schemas;
+const operations = Object.entries<Record<string, Operation>>(api.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+);
+/** Answered before the route is looked at, or by every route. */
+const EVERYWHERE = [400, 401, 403, 404, 405, 415, 503];
+
+/** Letters that may not stand in a header make no request; everything else does. */
+const headerText = fc.string({ unit: "grapheme-ascii" }).filter((text) => /^[\x20-\x7e]*$/.test(text));
+
+function parameter({ schema, in: place }: Parameter): fc.Arbitrary<string | undefined> {
+  const good = fitting(schema, schemas).map(String);
+  const bad = place === "header" ? headerText : fc.string({ unit: "binary", maxLength: 300 });
+  return fc.oneof({ weight: 3, arbitrary: good }, bad, fc.constant(undefined));
+}
+
+interface Asked {
+  readonly address: string;
+  readonly headers: Record<string, string>;
+  readonly body: string | undefined;
+}
+
+function requests(path: string, { parameters, requestBody }: Operation): fc.Arbitrary<Asked> {
+  const values = fc.record(Object.fromEntries(parameters.map((each) => [each.name, parameter(each)])));
+  const content = Object.entries((requestBody?.content ?? {}) as Record<string, { schema: object }>);
+  const bodies = content.map(([type, { schema }]) =>
+    nearly(schema as never, schemas).map((value) => ({
+      type,
+      text: typeof value === "string" && type !== "application/json" ? value : JSON.stringify(value),
+    })),
+  );
+  const garbage = fc.record({
+    type: fc.constantFrom("application/json", "text/plain", "x/y", ""),
+    text: fc.string({ unit: "binary" }),
+  });
+  const body = requestBody === undefined ? fc.constant(undefined) : fc.oneof(...bodies, garbage);
+  return fc.tuple(values, body).map(([given, sent]) => {
+    const query = new URLSearchParams();
+    const headers: Record<string, string> = {};
+    let address = path;
+    for (const { name, in: place } of parameters) {
+      const value = given[name];
+      if (place === "path")
+        address = address.replace(`{${name}}`, encodeURIComponent(toWellFormed(value ?? "")));
+      else if (value !== undefined && place === "query") query.set(name, value);
+      else if (value !== undefined) headers[name] = value.replace(/[^\x20-\x7e]/g, "?");
+    }
+    if (sent !== undefined && sent.type !== "") headers["content-type"] = sent.type;
+    return { address: `${address}?${query}`, headers, body: sent?.text };
+  });
+}
+
+function toWellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
+}
+
+describe.each(operations)("$method $path", ({ path, method, operation }) => {
+  test("answers as it says, whatever comes", async () => {
+    const { request } = await setUpApi();
+    const route = routes.find(
+      ({ description }) => description.method === method && description.path === path,
+    );
+    let good = 0;
+    await fc.assert(
+      fc.asyncProperty(requests(path, operation), async ({ address, headers, body }) => {
+        const response = await request(method.toUpperCase(), address, {
+          token: ADMIN_KEY,
+          headers,
+          ...(body !== undefined && { body }),
+        });
+        const { status } = response;
+        const text = await response.text();
+        const documented = [...EVERYWHERE, ...Object.keys(operation.responses).map(Number)];
+        expect(documented).toContain(status);
+        if (status >= 400) {
+          expect(response.headers.get("content-type")).toBe("application/problem+json");
+          const told = problem.parse(JSON.parse(text));
+          expect(told.status).toBe(status);
+          expect(told.code).toMatch(/^[a-z_]+$/);
+          expect(told.detail).not.toContain("\n");
+          return;
+        }
+        good += 1;
+        const schema = route?.description.answers[status]?.schema as z.ZodType | undefined;
+        if (schema !== undefined) schema.parse(JSON.parse(text));
+      }),
+      { numRuns: 300 },
+    );
+    // A generator that makes only what is refused would prove nothing.
+    const answersHere = Object.keys(operation.responses).some((status) => Number(status) < 300);
+    if (answersHere && !NEVER_GOOD.has(`${method} ${path}`)) expect(good).toBeGreaterThan(10);
+  });
+});
+
+/** On the memory engine, or for want of a session that a guess would name. */
+const NEVER_GOOD = new Set([
+  "get /v1/backup",
+  "post /v1/restore",
+  "put /v1/restore/{restore}",
+  "post /v1/restore/{restore}/apply",
+  "delete /v1/sessions/{session}",
+  "get /v1/channels/{channel}",
+]);

@@ -1,0 +1,66 @@
+/** The HTTP API with all its routes, on the memory engine and a virtual clock, without a port. */
+
+import {
+  type AccessProblem,
+  accessOf,
+  adminKeyKind,
+  authenticator,
+  GRANTS,
+  type Grant,
+} from "../../../hub/access.ts";
+import { ADMIN_KEY } from "../../../hub/testing/defaults.ts";
+import { setUpHub } from "../../../hub/testing/hub-set-up.ts";
+import { silentLog } from "../../../lib/log.ts";
+import { pattern } from "../../../lib/pattern.ts";
+import { createApi } from "../api.ts";
+import { allRoutes } from "../routes.ts";
+
+export { ADMIN_KEY };
+
+/** A token that has one grant, or the problem it has: `publish:news/*`, `expired:`, `invalid:`. */
+function scriptedToken(token: string) {
+  const [word = "", channels = ""] = token.split(":");
+  if (word === "expired" || word === "invalid") return word satisfies AccessProblem;
+  if (!GRANTS.includes(word as Grant)) return undefined;
+  const fits = pattern(channels);
+  const no = () => false;
+  const grants = { subscribe: no, publish: no, history: no, presence: no, [word]: fits };
+  return accessOf(`scripted:${token}`, grants);
+}
+
+export async function setUpApi() {
+  const hub = await setUpHub();
+  const authenticate = authenticator({
+    kinds: [adminKeyKind(() => ADMIN_KEY), scriptedToken],
+    defaultChannel: "push",
+    anonymous: true,
+  });
+  const routes = allRoutes({ hub: hub.hub, backups: undefined });
+  const api = createApi(routes, { authenticate, log: silentLog, metrics: hub.metrics });
+  const request = async (method: string, path: string, init: RequestInit & { token?: string } = {}) => {
+    const { token, ...rest } = init;
+    const headers = new Headers(rest.headers);
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    const url = new URL(path, "http://push.example");
+    return api(new Request(url, { ...rest, method, headers }), url);
+  };
+  return {
+    ...hub,
+    routes,
+    request,
+    /** As the admin, with a JSON body. */
+    async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+      const response = await request(method, path, {
+        token: ADMIN_KEY,
+        headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text === "" ? undefined : JSON.parse(text),
+      };
+    },
+  };
+}

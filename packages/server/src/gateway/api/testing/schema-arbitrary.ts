@@ -1,0 +1,66 @@
+/** Values that fit a JSON Schema, as far as the API's description uses it, and values that nearly do. */
+import fc from "fast-check";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+export function fitting(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
+  const { $ref, enum: values, const: only, anyOf, type, pattern } = schema;
+  if (typeof $ref === "string") return fitting(all[$ref.split("/").at(-1) ?? ""] as Schema, all);
+  if (Array.isArray(values)) return fc.constantFrom(...values);
+  if (only !== undefined) return fc.constant(only);
+  if (Array.isArray(anyOf)) return fc.oneof(...anyOf.map((each) => fitting(each as Schema, all)));
+  if (Array.isArray(type)) return fc.jsonValue({ maxDepth: 3 });
+  switch (type) {
+    case "integer":
+      return fc.integer({ min: bound(schema["minimum"], -1e6), max: bound(schema["maximum"], 1e6) });
+    case "boolean":
+      return fc.boolean();
+    case "string":
+      // What a pattern cannot say, the example shows.
+      if (typeof pattern === "string") {
+        const matching = fc.stringMatching(new RegExp(pattern));
+        return schema["example"] === undefined
+          ? matching
+          : fc.oneof(matching, fc.constant(schema["example"]));
+      }
+      if (schema["format"] === "date-time")
+        return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
+      return fc.string({
+        minLength: bound(schema["minLength"], 0),
+        maxLength: bound(schema["maxLength"], 40),
+        unit: "binary",
+      });
+    case "array": {
+      const minLength = bound(schema["minItems"], 0);
+      return fc.array(fitting((schema["items"] ?? {}) as Schema, all), {
+        minLength,
+        maxLength: minLength + 4,
+      });
+    }
+    case "object":
+      return objects(schema, all);
+    default:
+      return fc.jsonValue({ maxDepth: 3 });
+  }
+}
+
+function objects(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
+  const properties = Object.entries((schema["properties"] ?? {}) as Record<string, Schema>);
+  const model = Object.fromEntries(properties.map(([name, each]) => [name, fitting(each, all)]));
+  return fc.record(model, { requiredKeys: (schema["required"] ?? []) as string[] });
+}
+
+function bound(value: unknown, otherwise: number): number {
+  return typeof value === "number" ? Math.max(-1e9, Math.min(1e9, value)) : otherwise;
+}
+
+/** One that fits, one in which something was replaced, added or left out, or anything at all. */
+export function nearly(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
+  const good = fitting(schema, all);
+  const name = fc.constantFrom("data", "ttl", "channel", "messages", "__proto__", "constructor", "", "x");
+  const spoilt = fc.tuple(good, name, fc.jsonValue({ maxDepth: 4 })).map(([value, key, other]) => {
+    if (typeof value !== "object" || value === null) return other;
+    return { ...value, [key]: other };
+  });
+  return fc.oneof({ weight: 3, arbitrary: good }, { weight: 2, arbitrary: spoilt }, fc.jsonValue());
+}
