@@ -20,6 +20,7 @@ const SYSTEM_PARTS = {
   chromium: () => onPath("chromium"),
   curl: () => onPath("curl"),
   "nginx-light": () => existsSync("/usr/sbin/nginx"),
+  openssl: () => onPath("openssl"),
   "python3-websockets": () => existsSync("/usr/lib/python3/dist-packages/websockets"),
   systemd: () => onPath("systemd-analyze"),
 };

@@ -15,6 +15,8 @@ const programs = {
 
 export type ClientKind = keyof typeof programs;
 
+type Environment = Readonly<Record<string, string>>;
+
 interface Event {
   readonly event: "open" | "message" | "ping" | "close";
   readonly data?: string;
@@ -28,14 +30,19 @@ export class Client implements AsyncDisposable {
   readonly #process: Subprocess<"pipe", "pipe", "inherit">;
   readonly #lines: Lines;
 
-  private constructor(kind: ClientKind, url: string) {
-    this.#process = Bun.spawn([...programs[kind], url], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  private constructor(kind: ClientKind, url: string, env: Environment) {
+    this.#process = Bun.spawn([...programs[kind], url], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+      env: { ...process.env, ...env },
+    });
     this.#lines = new Lines(this.#process.stdout);
   }
 
-  /** Connects to `url` and waits until the connection is open. */
-  static async connect(kind: ClientKind, url: string): Promise<Client> {
-    const client = new Client(kind, url);
+  /** Connects to `url` and waits until the connection is open. `env` is added to the program's environment. */
+  static async connect(kind: ClientKind, url: string, env: Environment = {}): Promise<Client> {
+    const client = new Client(kind, url, env);
     await client.#lines.until(() => client.events.some(({ event }) => event === "open"));
     return client;
   }
