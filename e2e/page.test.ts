@@ -114,7 +114,7 @@ test("the switch alone never connects; off and on again, it starts from then", a
 test("where nobody may listen without a token, the page says so", async () => {
   await using server = await Server.start(["--anonymous", "off"]);
   await using visited = await visit(server.httpUrl);
-  await visited.page.getByText("This server lets nobody listen without a token").waitFor();
+  await visited.page.getByText("The token does not allow to receive this channel, or one is needed").waitFor();
 });
 
 test("heartbeats: by hand, at the interval the person sets, and shown with their round trip", async () => {
@@ -164,4 +164,37 @@ test.each([
   await page.getByTestId("language").click();
   expect(await page.getByTestId("state").textContent()).toContain("Connected");
   expect(await overflow()).toBe(0);
+});
+
+test("with a token typed in, the page receives another channel than the default, also after a reload", async () => {
+  const key = "a-key-for-these-tests";
+  await using server = await Server.start(["--push-every", "off", "--anonymous", "off", "--admin-key", key]);
+  await using visited = await visit(server.httpUrl);
+  const { page, errors } = visited;
+  await page.getByTestId("access").locator("summary").click();
+  await page.getByTestId("channel").fill("no//name");
+  await page.getByTestId("apply-access").click();
+  expect(await page.getByTestId("channel").evaluate((input: HTMLInputElement) => input.validity.valid)).toBe(
+    false,
+  );
+
+  await page.getByTestId("channel").fill("news/local");
+  await page.getByTestId("token").fill(key);
+  await Promise.all([page.waitForEvent("load"), page.getByTestId("apply-access").click()]);
+  await server.out.line(/subscribe: 开启推送/);
+  const publish = (text: string) =>
+    fetch(`${server.httpUrl}/v1/channels/news/local/messages`, {
+      method: "POST",
+      body: text,
+      headers: { authorization: `Bearer ${key}` },
+    });
+  expect((await publish("Backup done")).status).toBe(201);
+  await page.locator("[data-message='Backup done']").waitFor();
+
+  await page.reload();
+  await inState(page, "open");
+  await publish("And again");
+  await page.locator("[data-message='And again']").waitFor();
+  expect(await page.getByTestId("token").inputValue()).toBe(key);
+  expect(errors).toEqual([]);
 });

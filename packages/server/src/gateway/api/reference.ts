@@ -30,7 +30,7 @@ export function referencePage(api: OpenApi): { html: string; contentSecurityPoli
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">`,
     `<title>${escapeHtml(api.info.title)} HTTP API</title><style>${STYLE}</style></head><body>`,
     `<h1>${escapeHtml(api.info.title)} HTTP API</h1><p class="note">Version ${escapeHtml(api.info.version)} · <a href="openapi.json">openapi.json</a></p>`,
-    `<p>${escapeHtml(api.info.description)}</p>`,
+    `<p>${prose(api.info.description)}</p>`,
     `<pre>curl -d "Backup done" -H "Authorization: Bearer KEY" http://localhost:8080/v1/channels/news/messages</pre>`,
     `<nav><ul>${toc.join("")}</ul></nav>`,
     ...operations.map(({ path, method, operation }) => section(path, method, operation)),
@@ -56,7 +56,7 @@ function section(path: string, method: string, operation: Operation): string {
     NEEDS[operation["x-needs"]] ?? `a token with the grant ${operation["x-needs"]} for the channel`;
   return [
     `<h2 id="${operationId}"><span class="method">${method}</span> <code>${escapeHtml(path)}</code></h2>`,
-    `<p><strong>${escapeHtml(summary)}.</strong> ${escapeHtml(description)}</p><p class="note">Needs ${escapeHtml(needs)}.</p>`,
+    `<p><strong>${escapeHtml(summary)}.</strong> ${prose(description)}</p><p class="note">Needs ${escapeHtml(needs)}.</p>`,
     parameters.length === 0 ? "" : rows(["parameter", "in", "", ""], parameters.map(parameterRow)),
     requestBody === undefined ? "" : bodies(requestBody.content),
     rows(["answer", "", ""], Object.entries(responses).map(answerRow)),
@@ -64,13 +64,13 @@ function section(path: string, method: string, operation: Operation): string {
 }
 
 function parameterRow({ name, in: place, required, description = "", schema }: Parameter): string[] {
-  return [code(name), place, typeOf(schema), `${required ? "" : "optional. "}${escapeHtml(description)}`];
+  return [code(name), place, typeOf(schema), `${required ? "" : "optional. "}${prose(description)}`];
 }
 
 function bodies(content: Json): string {
   return Object.entries(content as Record<string, { schema: Json }>)
     .map(([type, { schema }]) => {
-      const about = escapeHtml(String(schema["description"] ?? ""));
+      const about = prose(String(schema["description"] ?? ""));
       return `<p>Body <code>${escapeHtml(type)}</code>: ${typeOf(schema)} ${about}</p>`;
     })
     .join("\n");
@@ -79,7 +79,7 @@ function bodies(content: Json): string {
 function answerRow([status, answer]: [string, Json]): string[] {
   const content = Object.entries((answer["content"] ?? {}) as Record<string, { schema?: Json }>);
   const types = content.map(([type, { schema }]) => (schema === undefined ? code(type) : typeOf(schema)));
-  return [code(status), types.join(", "), escapeHtml(String(answer["description"]))];
+  return [code(status), types.join(", "), prose(String(answer["description"]))];
 }
 
 function fields(schema: Json): string {
@@ -87,7 +87,7 @@ function fields(schema: Json): string {
   const required = new Set((schema["required"] ?? []) as string[]);
   const list = properties.map(([name, each]) => {
     const optional = required.has(name) ? "" : "optional. ";
-    return [code(name), typeOf(each), optional + escapeHtml(String(each["description"] ?? ""))];
+    return [code(name), typeOf(each), optional + prose(String(each["description"] ?? ""))];
   });
   return rows(["field", "", ""], list);
 }
@@ -114,6 +114,11 @@ function rows(head: readonly string[], list: readonly (readonly string[])[]): st
 
 function code(text: string): string {
   return `<code>${escapeHtml(text)}</code>`;
+}
+
+/** What stands between backticks is code. */
+function prose(text: string): string {
+  return escapeHtml(text).replace(/`([^`]+)`/g, "<code>$1</code>");
 }
 
 function escapeHtml(text: string): string {

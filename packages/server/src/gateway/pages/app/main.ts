@@ -9,6 +9,7 @@ import {
 } from "@carillon/client";
 import { type CancelTimer, systemPlatform } from "@carillon/client/platform";
 import { ABNORMAL_CLOSURE } from "@carillon/protocol/codes";
+import { setUpAccessCard } from "./access-card.ts";
 import { byId, prepend, timestamp } from "./dom.ts";
 import { setUpHeartbeatCard } from "./heartbeat-card.ts";
 import { forgetAll, loadSettings, saveSettings } from "./settings.ts";
@@ -31,6 +32,7 @@ const client = new Carillon(new URL(".", location.href).href, {
   store: localStorageStore(POSITIONS),
   heartbeatMs: heartbeatMs(),
   client: "carillon-page",
+  ...(settings.token !== "" && { token: settings.token }),
 });
 client.on("state", (state) => {
   logState(state);
@@ -65,6 +67,11 @@ byId("language").addEventListener("click", () => {
   saveSettings(settings);
   showTexts();
 });
+setUpAccessCard(settings, () => {
+  saveSettings(settings);
+  // Another channel with another token is another client.
+  location.reload();
+});
 setUpHeartbeatCard(settings, () => {
   saveSettings(settings);
   client.heartbeatMs = heartbeatMs();
@@ -78,8 +85,9 @@ if (settings.connect) client.connect();
 
 /** There is a connection, so the server has named its default channel. */
 function opened(): void {
-  if (channel === undefined && client.defaultChannel !== undefined) {
-    channel = client.channel(client.defaultChannel);
+  const name = settings.channel || client.defaultChannel;
+  if (channel === undefined && name !== undefined) {
+    channel = client.channel(name);
     channel.on("state", showState);
     channel.on("gap", showGap);
     channel.on("error", ({ message }) => log("logError", message));

@@ -6,6 +6,10 @@ export interface Settings {
   /** Whether the person wants to be connected. */
   connect: boolean;
   push: boolean;
+  /** What to receive; "" for the server's default channel. */
+  channel: string;
+  /** What it is received with; "" for none. It is kept where scripts of this origin alone can read it. */
+  token: string;
   /** Seconds between heartbeats; 0 is off. */
   heartbeatSeconds: number;
   /** Whether the seconds were typed, not picked. */
@@ -24,6 +28,8 @@ export function loadSettings(): Settings {
     language: LANGUAGES.find((each) => each === kept.language) ?? pickLanguage(navigator.languages),
     connect: kept.connect !== false,
     push: kept.push !== false,
+    channel: asText(kept.channel),
+    token: asText(kept.token),
     heartbeatSeconds: isHeartbeat(kept.heartbeatSeconds) ? kept.heartbeatSeconds : DEFAULT_HEARTBEAT_SECONDS,
     customHeartbeat: kept.customHeartbeat === true,
   };
@@ -49,6 +55,10 @@ export function forgetAll(prefix: string): void {
 /** Whether `value` is a number of seconds a heartbeat may have; 0 is off. */
 export function isHeartbeat(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_HEARTBEAT_SECONDS;
+}
+
+function asText(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function read(): Partial<Record<keyof Settings, unknown>> {
