@@ -5,15 +5,12 @@ import { channelNameProblem } from "@carillon/protocol/channel";
 import { deviceIdProblem } from "@carillon/protocol/device";
 import manifest from "../../package.json" with { type: "json" };
 import { ConfigError } from "../config.ts";
-import { systemClock } from "../lib/clock.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { machineTimeZone, timestampFormat } from "../lib/timestamp.ts";
-import type { Command, Io } from "./command.ts";
-import { readFlags } from "./flags.ts";
+import { command, type Io } from "./command.ts";
+import { jsonFlag, readUrl, urlFlag } from "./endpoint.ts";
 import { describeGap, describeState, jsonOutput, type ListenOutput, prettyOutput } from "./listen-output.ts";
-import { nextStopSignal } from "./signals.ts";
 
-const DEFAULT_URL = "http://localhost:8080";
 /** Home routers and mobile networks forget an idle connection after five minutes and up. */
 const DEFAULT_HEARTBEAT = "4m";
 /** A client that sends more often than this would only burn power. */
@@ -21,39 +18,41 @@ const SHORTEST_HEARTBEAT_MS = 1_000;
 /** A day; also well under what a timer can count. */
 const LONGEST_HEARTBEAT_MS = 86_400_000;
 
-export const listen: Command = {
+export const listen = command({
   name: "listen",
+  group: "Use it",
   about: "receive pushes in the terminal",
-  usage: [
-    "carillon listen [flags]",
-    "",
-    "Connects, prints each push with its time, and reconnects by itself; what came while it was away is printed then.",
-    "What happens to the connection goes to standard error, so standard output holds pushes alone. In a terminal: p",
-    "switches push off and on, q quits.",
-    "",
-    `  --url URL          the server: http, https, ws or wss (${DEFAULT_URL})`,
-    "  --channel NAME     what to receive (the server's default channel)",
-    "  --token KEY        for another channel than that (CARILLON_TOKEN)",
-    "  --device ID        who this is; the server then remembers what was received",
-    "  --store FILE       remembers here what was received, also when this is started anew",
-    `  --heartbeat 4m|off how often to send a sign of life, 1s to 1d (${DEFAULT_HEARTBEAT})`,
-    "  --json             one JSON object a line",
-    "",
-    "Examples",
-    "  carillon listen",
-    "  carillon listen --channel news --token KEY --store news.json",
-    "  carillon listen --url https://push.example.com --json | jq -r .text",
-  ].join("\n"),
-  async run(args, io) {
-    const flags = readFlags(args, ["url", "channel", "token", "device", "store", "heartbeat"], ["json"]);
-    const { url = DEFAULT_URL, heartbeat = DEFAULT_HEARTBEAT, json } = flags;
+  text: [
+    "Connects, prints each push with its time, and reconnects by itself; what came while it was away is printed then. What happens to the connection goes to standard error, so standard output holds pushes alone. In a terminal: p switches push off and on, q quits.",
+  ],
+  args: [],
+  flags: {
+    ...urlFlag,
+    channel: { value: "NAME", about: "what to receive", initial: "the server's default channel" },
+    token: { value: "TOKEN", about: "for another channel than that", variable: "CARILLON_TOKEN" },
+    key: { value: "KEY", about: "the same as --token", variable: "CARILLON_KEY" },
+    device: { value: "ID", about: "who this is; the server then remembers what was received" },
+    store: { value: "FILE", about: "remember here what was received, also when this is started anew" },
+    heartbeat: {
+      value: "4m|off",
+      about: "how often to send a sign of life, 1s to 1d",
+      initial: DEFAULT_HEARTBEAT,
+    },
+    ...jsonFlag,
+  },
+  examples: [
+    "carillon listen",
+    "carillon listen --channel news --token TOKEN --store news.json",
+    "carillon listen --url https://push.example.com --json | jq -r .text",
+  ],
+  async run({ flags }, io) {
+    const { heartbeat = DEFAULT_HEARTBEAT, json, device, store: path, channel } = flags;
     const output =
       json === undefined
-        ? prettyOutput(io, systemClock, timestampFormat(machineTimeZone()))
-        : jsonOutput(io, systemClock);
-    const address = socketUrl(url);
-    const { device, store: path } = flags;
-    const token = flags["token"] ?? io.env["CARILLON_TOKEN"];
+        ? prettyOutput(io, io.clock, timestampFormat(machineTimeZone()))
+        : jsonOutput(io, io.clock);
+    const address = socketUrl(readUrl(flags.url, io.env));
+    const token = readToken(flags, io.env);
     const client = new Carillon(address, {
       heartbeatMs: readHeartbeat(heartbeat),
       client: `carillon-listen/${manifest.version}`,
@@ -61,7 +60,6 @@ export const listen: Command = {
       ...(device !== undefined && { device: check("device", device, deviceIdProblem) }),
       ...(path !== undefined && { store: openStore(path) }),
     });
-    const channel = flags["channel"];
     return await receive(
       client,
       channel && check("channel", channel, channelNameProblem),
@@ -70,7 +68,7 @@ export const listen: Command = {
       address,
     );
   },
-};
+});
 
 /** Listens until it is told to stop (0) or the server says not to come back (1). */
 async function receive(
@@ -109,7 +107,7 @@ async function receive(
   };
   const giveTerminalBack = io.keyboard?.listen(press);
   if (io.keyboard !== undefined) output.status("p switches push off and on, q quits");
-  nextStopSignal().then(() => client.close());
+  io.stopSignal().then(() => client.close());
   io.outputClosed.then(() => end(0));
   if (name !== undefined) open(name);
   client.connect();
@@ -137,20 +135,19 @@ function openStore(path: string): Store {
   }
 }
 
-/**
- * The WebSocket address for what a person typed: `https://host/base` is `wss://host/base/ws`.
- * @throws {ConfigError} if it is no address of a server.
- */
-export function socketUrl(text: string): string {
-  const url = URL.parse(text);
-  const scheme = { "http:": "ws:", "https:": "wss:", "ws:": "ws:", "wss:": "wss:" }[url?.protocol ?? ""];
-  if (url === null || scheme === undefined || url.hostname === "") {
-    throw new ConfigError(`--url ${JSON.stringify(text)}: expected an address such as ${DEFAULT_URL}`);
-  }
-  url.protocol = scheme;
-  url.hash = "";
-  if (!url.pathname.endsWith("/ws")) url.pathname = `${url.pathname.replace(/\/$/, "")}/ws`;
-  return url.href;
+/** Flags win over the environment. */
+function readToken(
+  { token, key }: { readonly token: string | undefined; readonly key: string | undefined },
+  env: NodeJS.ProcessEnv,
+): string | undefined {
+  if (token !== undefined && key !== undefined)
+    throw new ConfigError("--token and --key are the same; give one");
+  return token ?? key ?? env["CARILLON_TOKEN"] ?? env["CARILLON_KEY"];
+}
+
+/** Where the server at `url` takes WebSockets: for `https://host/base` it is `wss://host/base/ws`. */
+export function socketUrl(url: URL): string {
+  return `${url.origin.replace(/^http/, "ws")}${url.pathname.replace(/\/$/, "")}/ws${url.search}`;
 }
 
 function readHeartbeat(text: string): number | undefined {

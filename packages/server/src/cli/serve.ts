@@ -5,28 +5,57 @@ import { type Config, isSwitch, type OptionName, readConfig, type Source, variab
 import { readConfigFile } from "../config-file.ts";
 import type { Option } from "../options/option.ts";
 import { options } from "../options/options.ts";
-import { startServer } from "../server.ts";
-import type { Command } from "./command.ts";
-import { readFlags } from "./flags.ts";
-import { nextStopSignal } from "./signals.ts";
+import { type RunningServer, startServer } from "../server.ts";
+import { command } from "./command.ts";
+import type { FlagTable } from "./flags.ts";
+import { DONE } from "./help.ts";
+import { onReloadSignal } from "./signals.ts";
 
-export const serve: Command = {
+export const serve = command({
   name: "serve",
+  group: "Run a server",
   about: "run the push server",
-  usage: usage(),
-  async run(args, io) {
-    const { config: path, ...flags } = readFlags(args, [...names(false), "config"], names(true));
-    const file = path === undefined ? {} : readConfigFile(path);
-    const config = readConfig(flags as Source, io.env, file);
-    const stopSignal = nextStopSignal();
-    const server = await startServer(config);
-    if (server.newAdminKey !== undefined) io.out(keyAnnouncement(config, server.newAdminKey));
-    io.out(announcement(config, server.port));
-    server.log.debug(`${await stopSignal} received, stopping`);
-    await server.stop();
-    return 0;
+  text: [
+    "Runs the push server with its app page.",
+    "A flag wins over the environment, the environment over the file.",
+  ],
+  args: [],
+  flags: {
+    ...flagTable(),
+    config: { value: "FILE", about: "a .toml, .json or .yaml file with the same keys" },
   },
-};
+  examples: [
+    "carillon serve --port 9100 --push-every 30s",
+    "CARILLON_PUSH_EVERY=off carillon serve --config carillon.toml",
+  ],
+  async run({ flags: { config: path, ...flags } }, io) {
+    const read = () => readConfig(flags as Source, io.env, path === undefined ? {} : readConfigFile(path));
+    const stopSignal = io.stopSignal();
+    let config = read();
+    let server: RunningServer | undefined;
+    onReloadSignal(() => reload(server, read));
+    for (;;) {
+      server = await startServer(config);
+      if (server.newAdminKey !== undefined) io.out(keyAnnouncement(config, server.newAdminKey));
+      io.out(announcement(config, server.port));
+      const signal = await Promise.race([stopSignal, server.restartWanted]);
+      if (signal !== undefined) server.log.debug(`${signal} received, stopping`);
+      await server.stop();
+      if (signal !== undefined) return DONE;
+      // Where the system picked a port, clients come back to the same one.
+      config = { ...read(), port: server.port };
+    }
+  },
+});
+
+/** A configuration that is wrong changes nothing: the server goes on as it is. */
+function reload(server: RunningServer | undefined, read: () => Config): void {
+  try {
+    server?.reload(read());
+  } catch (error) {
+    server?.log.error(`Not reloaded: ${error instanceof Error ? error.message : error}`);
+  }
+}
 
 /** Printed whatever the log level is: with port 0 it is the only place that says where the server is. */
 function announcement({ log, tlsCert }: Config, port: number): string {
@@ -42,27 +71,12 @@ function keyAnnouncement({ log, data }: Config, { key, keptIn }: NewAdminKey): s
   return log === "json" ? JSON.stringify({ level: "info", message, data }) : message;
 }
 
-function names(switches: boolean): OptionName[] {
-  return (Object.keys(options) as OptionName[]).filter((name) => isSwitch(name) === switches);
-}
-
-function usage(): string {
-  const rows = (Object.keys(options) as OptionName[]).map((name) => {
+function flagTable(): FlagTable {
+  const names = Object.keys(options) as OptionName[];
+  const flags = names.map((name) => {
     const { placeholder, about, initial, shown = initial } = options[name] as Option<unknown>;
-    return `  --${`${name} ${placeholder}`.padEnd(26)} ${about}\n${" ".repeat(31)}(${shown}; ${variableOf(name)})`;
+    const value = isSwitch(name) ? {} : { value: placeholder };
+    return [name, { ...value, about, initial: shown, variable: variableOf(name) }] as const;
   });
-  return [
-    "carillon serve [flags]",
-    "",
-    "Runs the push server with its app page.",
-    "",
-    ...rows,
-    `  --${"config FILE".padEnd(26)} a .toml, .json or .yaml file with the same keys`,
-    "",
-    "A flag wins over the environment, the environment over the file.",
-    "",
-    "Examples",
-    "  carillon serve --port 9100 --push-every 30s",
-    "  CARILLON_PUSH_EVERY=off carillon serve --config carillon.toml",
-  ].join("\n");
+  return Object.fromEntries(flags);
 }

@@ -7,3 +7,8 @@ export function nextStopSignal(): Promise<string> {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve(signal));
   });
 }
+
+/** Calls `reload` at each SIGHUP, which would end the process otherwise. */
+export function onReloadSignal(reload: () => void): void {
+  process.on("SIGHUP", reload);
+}
