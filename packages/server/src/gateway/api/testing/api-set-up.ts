@@ -28,6 +28,12 @@ function scriptedToken(token: string) {
   return accessOf(`scripted:${token}`, grants);
 }
 
+export interface Asked {
+  readonly token?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
 export async function setUpApi() {
   const hub = await setUpHub();
   const authenticate = authenticator({
@@ -37,9 +43,9 @@ export async function setUpApi() {
   });
   const routes = allRoutes({ hub: hub.hub, backups: undefined });
   const api = createApi(routes, { authenticate, log: silentLog, metrics: hub.metrics });
-  const request = async (method: string, path: string, init: RequestInit & { token?: string } = {}) => {
+  const request = async (method: string, path: string, init: Asked = {}) => {
     const { token, ...rest } = init;
-    const headers = new Headers(rest.headers);
+    const headers = new Headers({ ...rest.headers });
     if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
     const url = new URL(path, "http://push.example");
     return api(new Request(url, { ...rest, method, headers }), url);
