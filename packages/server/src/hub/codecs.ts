@@ -47,8 +47,17 @@ export const SSE_TOPIC = "sse:";
 
 /** Publications of `ttl` 0 have no place, so the client's last id stays. */
 function encodeEvent(epoch: string, { offset, data }: Accepted): string {
-  const id = offset > 0 ? `id: ${epoch}:${offset}\n` : "";
+  const id = offset > 0 ? `${idField(epoch, offset)}\n` : "";
   return `${id}data: ${textOf(data).replaceAll(LINE_END, "\ndata: ")}\n\n`;
+}
+
+/** Moves the client's last id without an event: what has no data is not told to the page, but its id is kept. */
+export function encodeId(epoch: string, offset: number): string {
+  return `${idField(epoch, offset)}\n\n`;
+}
+
+function idField(epoch: string, offset: number): string {
+  return `id: ${epoch}:${offset}`;
 }
 
 /** The three that end a line there (WHATWG HTML, section 9.2.6). */

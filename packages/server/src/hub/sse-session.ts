@@ -3,7 +3,7 @@
  * subscription as a WebSocket; the browser remembers the last event's id and hands it in when it comes back.
  */
 import type { Access } from "./access.ts";
-import { encodeGap, sseCodec } from "./codecs.ts";
+import { encodeGap, encodeId, sseCodec } from "./codecs.ts";
 import { Session, type SessionInfo } from "./session.ts";
 import { type Since, startOf } from "./since.ts";
 import { Subscription } from "./subscription.ts";
@@ -42,6 +42,12 @@ export class SseSession extends Session<SseInfo> {
     if (this.outbound.getBufferedAmount() === 0) this.seen();
   }
 
+  /** So is that it has taken all that was waiting: one that was behind at the ping is not asked again. */
+  override drain(): void {
+    this.seen();
+    super.drain();
+  }
+
   protected execute(): void {}
 
   protected leave(): void {
@@ -56,12 +62,15 @@ export class SseSession extends Session<SseInfo> {
     try {
       // Also without a position: an event's id begins with the epoch.
       await subscription.opened();
+      if (this.hasEnded) return;
       const { channel } = subscription;
       const after = startOf(channel, undefined, since);
-      if (after === undefined) return subscription.goLive();
       const isOther = since?.epoch !== undefined && since.epoch !== channel.epoch;
       if (isOther) this.outbound.send(encodeGap({ reason: "epoch" }));
-      await subscription.catchUp(after);
+      if (after === undefined) subscription.goLive();
+      else await subscription.catchUp(after);
+      // One that is cut off before its first event, or behind a gap, has a place to come back to all the same.
+      if (!this.hasEnded) this.outbound.send(encodeId(channel.epoch, channel.delivered));
     } catch (error) {
       if (this.hasEnded) return;
       this.context.log.warn(`A stream could not be caught up: ${error}`, this.logFields());
