@@ -6,10 +6,13 @@
  *     await server.stop();
  */
 import manifest from "../package.json" with { type: "json" };
-import { type AdminKey, adminKey, type NewAdminKey } from "./admin-key.ts";
+import { AccessControl } from "./access-control.ts";
+import type { NewAdminKey } from "./admin-key.ts";
+import { backupsOf } from "./backups.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openMemoryEngine } from "./engine/memory.ts";
+import { stageRestore } from "./engine/sqlite/restore.ts";
 import { openSqliteEngine } from "./engine/sqlite/sqlite.ts";
 import { createApi } from "./gateway/api/api.ts";
 import { serveDescription } from "./gateway/api/description.ts";
@@ -18,7 +21,6 @@ import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
 import { nativeFanOut } from "./gateway/websocket.ts";
-import { adminKeyKind, authenticator } from "./hub/access.ts";
 import { noEvents } from "./hub/events.ts";
 import { Hub } from "./hub/hub.ts";
 import type { Limits } from "./hub/limits.ts";
@@ -39,7 +41,11 @@ export interface RunningServer {
   readonly newAdminKey: NewAdminKey | undefined;
   /** Resolves when the server is to be stopped and started anew: something was restored. */
   readonly restartWanted: Promise<void>;
-  /** Takes over origins and limits from another configuration; connections stay. */
+  /**
+   * Takes over the admin key, keys for JWTs, origins and limits from another configuration; connections stay, but for those
+   * that were made with an admin key which is none any more.
+   * @throws {ConfigError} if a file that it names is wrong; then nothing has changed.
+   */
   reload(config: Config): void;
   /** Stops accepting, ends every connection with 1012 and resolves within about `STOP_GRACE_MS`. */
   stop(): Promise<void>;
@@ -63,10 +69,10 @@ export async function startServer(config: Config): Promise<RunningServer> {
     timestamp,
     write: lineWriter(process.stdout),
   });
-  const key = adminKey(config.adminKey, keepsFiles(config) ? config.data : undefined);
+  const access = new AccessControl(config, { clock, log, dir: keepsFiles(config) ? config.data : undefined });
   const engine = await openEngine(config, log);
   try {
-    return await serve(config, { log, engine, key, tls });
+    return await serve(config, { log, engine, access, tls });
   } catch (error) {
     await engine.close();
     throw error;
@@ -76,18 +82,14 @@ export async function startServer(config: Config): Promise<RunningServer> {
 interface Ground {
   readonly log: Log;
   readonly engine: Engine;
-  readonly key: AdminKey;
+  readonly access: AccessControl;
   readonly tls: ReturnType<typeof readTls>;
 }
 
-async function serve(config: Config, { log, engine, key, tls }: Ground): Promise<RunningServer> {
+async function serve(config: Config, { log, engine, access, tls }: Ground): Promise<RunningServer> {
   const { defaultChannel } = config;
   const limits = limitsOf(config);
-  const authenticate = authenticator({
-    kinds: [adminKeyKind(() => key.key)],
-    defaultChannel,
-    anonymous: config.anonymous === "listen",
-  });
+  const authenticate = access.authenticator(() => undefined);
   const metrics = createMetrics();
   const fanOut = nativeFanOut();
   const hub = new Hub({
@@ -104,8 +106,17 @@ async function serve(config: Config, { log, engine, key, tls }: Ground): Promise
     idleTimeoutMs: config.idleTimeout,
     announcesPresence: config.presence,
   });
-  const { promise: restartWanted } = Promise.withResolvers<void>();
-  const routes = allRoutes({ hub, backups: undefined });
+  const { promise: restartWanted, resolve: restart } = Promise.withResolvers<void>();
+  const { data: dir } = config;
+  const backups = keepsFiles(config)
+    ? backupsOf({
+        dir,
+        backup: (path) => engine.backup(path),
+        stage: (path) => stageRestore(dir, path, { move: true }),
+        restart,
+      })
+    : undefined;
+  const routes = allRoutes({ hub, backups });
   const rules = { defaultChannel, allowedOrigins: config.allowedOrigins, authenticate };
   const gateway = startGateway({
     host: config.host,
@@ -126,12 +137,13 @@ async function serve(config: Config, { log, engine, key, tls }: Ground): Promise
   return {
     port: gateway.port,
     log,
-    newAdminKey: key.made,
+    newAdminKey: access.newAdminKey,
     restartWanted,
     reload(changed) {
+      for (const who of access.reload(changed)) hub.withdraw(who);
       Object.assign(limits, limitsOf(changed));
       rules.allowedOrigins = changed.allowedOrigins;
-      log.info("Reloaded: origins and limits");
+      log.info("Reloaded: keys, origins and limits");
     },
     async stop() {
       stopSchedule();
@@ -139,9 +151,18 @@ async function serve(config: Config, { log, engine, key, tls }: Ground): Promise
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
       await hub.flush();
+      await backups?.close();
       await engine.close();
     },
   };
+}
+
+/**
+ * Has the next start in `dir` begin with what is in `file`, as a new epoch. What is there is kept beside it.
+ * @throws {EngineError} if the file is damaged or none of ours; then nothing has changed.
+ */
+export function restoreInto(dir: string, file: string): void {
+  stageRestore(dir, file);
 }
 
 function limitsOf(config: Config): Limits {

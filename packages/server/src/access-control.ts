@@ -1,0 +1,104 @@
+/**
+ * Who is let in: the admin key, API keys and JWTs, as the configuration and the files that it names say; read anew by
+ * `reload`.
+ */
+import { readFileSync } from "node:fs";
+import { type AdminKey, adminKey, type NewAdminKey } from "./admin-key.ts";
+import { type Config, ConfigError } from "./config.ts";
+import { type Authenticate, adminKeyKind, authenticator, type TokenKind } from "./hub/access.ts";
+import { RemoteKeys, type RemoteKeysPorts } from "./hub/jwks.ts";
+import { jwtKind } from "./hub/jwt.ts";
+import { foundKeys, type JwtKey, keySet, publicKey, secretKey } from "./hub/jwt-keys.ts";
+
+export interface AccessControlPorts extends RemoteKeysPorts {
+  /** Where the admin key is kept; `undefined` where nothing is kept on disk. */
+  readonly dir: string | undefined;
+}
+
+export class AccessControl {
+  readonly #ports: AccessControlPorts;
+  readonly #rules: { readonly defaultChannel: string; readonly anonymous: boolean };
+  #jwts: TokenKind;
+  #admin: AdminKey;
+
+  /**
+   * @throws {ConfigError} if a file that the configuration names does not hold what it should.
+   * @throws {Error} with a system `code` if the admin key cannot be read or written.
+   */
+  constructor(config: Config, ports: AccessControlPorts) {
+    this.#ports = ports;
+    this.#rules = { defaultChannel: config.defaultChannel, anonymous: config.anonymous === "listen" };
+    // First what may be wrong: a key that is made now is shown only if the server starts.
+    this.#jwts = jwts(config, ports);
+    this.#admin = adminKey(config.adminKey, ports.dir);
+  }
+
+  /** The admin key, if it was made at this start. */
+  get newAdminKey(): NewAdminKey | undefined {
+    return this.#admin.made;
+  }
+
+  /** Says who the bearer of a token is; API keys are `apiKeys`'. */
+  authenticator(apiKeys: TokenKind): Authenticate {
+    const jwts: TokenKind = (token) => this.#jwts(token);
+    return authenticator({ ...this.#rules, kinds: [adminKeyKind(() => this.#admin.key), apiKeys, jwts] });
+  }
+
+  /**
+   * Reads keys and their files anew; where one is wrong, all stay as they were. Who is connected by a JWT stays until that
+   * expires.
+   * @returns whose tokens are not valid any more.
+   * @throws {ConfigError} as the constructor does.
+   */
+  reload(config: Config): readonly string[] {
+    const before = this.#admin;
+    const changed = jwts(config, this.#ports);
+    // One that is in memory alone would be another each time.
+    const isNowhere = config.adminKey === "" && this.#ports.dir === undefined;
+    const admin = isNowhere ? before : adminKey(config.adminKey, this.#ports.dir);
+    this.#jwts = changed;
+    this.#admin = admin;
+    if (admin.key === before.key) return [];
+    if (admin.made) this.#ports.log.warn(`A new admin key was made; it is kept in ${admin.made.keptIn}`);
+    return ["admin"];
+  }
+}
+
+function jwts(config: Config, ports: RemoteKeysPorts): TokenKind {
+  const { jwtAudience: audience, jwtIssuer: issuer } = config;
+  const keys = jwtKeys(config, ports);
+  if (keys.length === 0) return () => undefined;
+  const rules = { ...(audience !== "" && { audience }), ...(issuer !== "" && { issuer }) };
+  return jwtKind({ keys, log: ports.log, ...rules }, ports.clock);
+}
+
+function jwtKeys({ jwtSecret, jwtPublicKey, jwtJwks }: Config, ports: RemoteKeysPorts): JwtKey[] {
+  const keys: JwtKey[] = [];
+  if (jwtSecret !== "") keys.push(secretKey(jwtSecret));
+  if (jwtPublicKey !== "") keys.push(fromFile("--jwt-public-key", jwtPublicKey, publicKey));
+  if (/^https?:/i.test(jwtJwks)) keys.push(foundKeys(new RemoteKeys(keysAddress(jwtJwks), ports).find));
+  else if (jwtJwks !== "") keys.push(fromFile("--jwt-jwks", jwtJwks, keySet));
+  return keys;
+}
+
+/** Whoever stands on the way of plain http could hand in keys of his own, and with them let himself in. */
+function keysAddress(text: string): string {
+  const url = URL.parse(text);
+  const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url?.hostname ?? "");
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && isLocal)) return url.href;
+  throw new ConfigError(`--jwt-jwks ${JSON.stringify(text)}: expected an https address or a file`);
+}
+
+function fromFile(flag: string, path: string, read: (text: string) => JwtKey): JwtKey {
+  try {
+    return read(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new ConfigError(`${flag} ${JSON.stringify(path)}: ${reasonOf(error)}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === "ENOENT") return "there is no such file";
+  return code === "EACCES" ? "it may not be read" : message;
+}

@@ -1,0 +1,111 @@
+/**
+ * The keys of an identity provider, read from its JWKS address and kept. jose's own reader keeps time by the machine's clock,
+ * asks again for every token while the address cannot be reached, and then has no keys at all; this one goes on with those
+ * it has: an outage of the provider must not lock everybody out.
+ */
+import { errors, type JWTVerifyGetKey } from "jose";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import { readKeySet } from "./jwt-keys.ts";
+
+/** After this time keys are read again, while those at hand are used. A key that was withdrawn is believed no longer. */
+const KEPT_MS = 600_000;
+/** A key that is not in the set is looked for anew at most so often, or anybody could make this server ask in a loop. */
+const COOLDOWN_MS = 30_000;
+/** A provider that starts together with this server is soon there. */
+const COOLDOWN_AFTER_FAILURE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
+const WARN_EVERY_MS = 60_000;
+
+/** The part of the global `fetch` that is used. */
+export type FetchText = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface RemoteKeysPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The global one unless given. */
+  readonly fetch?: FetchText;
+}
+
+export class RemoteKeys {
+  readonly #url: string;
+  readonly #ports: RemoteKeysPorts;
+  #keys: JWTVerifyGetKey | undefined;
+  #asking: Promise<void> | undefined;
+  /** On the monotonic clock, as are the others. */
+  #readAtMs = Number.NEGATIVE_INFINITY;
+  #mayAskAtMs = Number.NEGATIVE_INFINITY;
+  #mayWarnAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Starts to read them, so that the first token need not wait. */
+  constructor(url: string, ports: RemoteKeysPorts) {
+    this.#url = url;
+    this.#ports = ports;
+    void this.#ask();
+  }
+
+  /** The key for a token's header. Rejects if there is none, or none could be read yet. */
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    const isOld = this.#ports.clock.monotonicMs() - this.#readAtMs >= KEPT_MS;
+    const asked = isOld ? this.#ask() : undefined;
+    if (this.#keys === undefined) await asked;
+    try {
+      return await this.#known(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await this.#ask();
+      return await this.#known(header, token);
+    }
+  };
+
+  get #known(): JWTVerifyGetKey {
+    if (this.#keys === undefined) throw new Error("the keys could not be read yet");
+    return this.#keys;
+  }
+
+  /** Reads them, unless that was tried just now. Never rejects. */
+  #ask(): Promise<void> {
+    const { clock } = this.#ports;
+    if (this.#asking !== undefined) return this.#asking;
+    if (clock.monotonicMs() < this.#mayAskAtMs) return Promise.resolve();
+    this.#asking = this.#read().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #read(): Promise<void> {
+    const { clock } = this.#ports;
+    try {
+      this.#keys = readKeySet(await this.#download());
+      this.#readAtMs = clock.monotonicMs();
+      this.#mayAskAtMs = this.#readAtMs + COOLDOWN_MS;
+    } catch (error) {
+      this.#mayAskAtMs = clock.monotonicMs() + COOLDOWN_AFTER_FAILURE_MS;
+      this.#warn(error);
+    }
+  }
+
+  /** Follows no redirect: it could lead from https to http. */
+  async #download(): Promise<string> {
+    const { clock, fetch: get = fetch } = this.#ports;
+    const timeout = new AbortController();
+    const cancel = clock.setTimer(TIMEOUT_MS, () => timeout.abort(new Error("no answer in time")));
+    try {
+      const response = await get(this.#url, { redirect: "manual", signal: timeout.signal });
+      if (response.status !== 200) throw new Error(`answered ${response.status}`);
+      return await response.text();
+    } finally {
+      cancel();
+    }
+  }
+
+  #warn(error: unknown): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    if (nowMs < this.#mayWarnAtMs) return;
+    this.#mayWarnAtMs = nowMs + WARN_EVERY_MS;
+    const reason = error instanceof Error ? error.message : String(error);
+    const consequence = this.#keys === undefined ? "JWTs are refused" : "the keys at hand are used";
+    this.#ports.log.warn(`The keys at ${this.#url} cannot be read: ${reason}; ${consequence} until they can`);
+  }
+}
