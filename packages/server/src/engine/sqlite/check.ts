@@ -16,22 +16,25 @@ import { APPLICATION_ID, connectReader, epochOf, SCHEMA_VERSION } from "./schema
 const ALWAYS_CHECKED_BYTES = 64e6;
 const CHECKED_AFTER_CRASH_BYTES = 256e6;
 
-/** @throws {EngineError} if the file must not be written. */
+/** @throws {EngineError} if the file must not be written. One that is not there, or holds nothing yet, is fine. */
 export function checkFile(file: string): void {
-  if (!existsSync(file) || statSync(file).size === 0) return;
-  if (!beginsAsSqlite(file)) throw refuse(file, "it is not a Carillon database; it has been left as it is");
-  try {
-    checkContent(file);
-  } catch (error) {
-    if (error instanceof EngineError) throw error;
-    throw new EngineError("unavailable", problemOf(file, error), { cause: error });
-  }
+  if (existsSync(file) && statSync(file).size > 0) checkContent(file, { isBackup: false, thorough: false });
+}
+
+/**
+ * Looks at a file that is to take the data file's place, and so has to hold something.
+ * @param thorough whether all of it is read and its indexes compared, whatever its size: 1.3 s for 1 GB in memory.
+ * @throws {EngineError} if it must not.
+ */
+export function checkBackup(file: string, { thorough }: { readonly thorough: boolean }): void {
+  checkContent(file, { isBackup: true, thorough });
 }
 
 function refuse(file: string, why: string): EngineError {
   return new EngineError("unavailable", `${file}: ${why}`);
 }
 
+const NOT_OURS = "it is not a Carillon database; it has been left as it is";
 const MAGIC = "SQLite format 3\0";
 
 function beginsAsSqlite(file: string): boolean {
@@ -48,30 +51,51 @@ function beginsAsSqlite(file: string): boolean {
   }
 }
 
-function checkContent(file: string): void {
-  const crashed = existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0;
-  const { size } = statSync(file);
-  const db = connectReader(file);
+interface Closeness {
+  readonly isBackup: boolean;
+  readonly thorough: boolean;
+}
+
+function checkContent(file: string, closeness: Closeness): void {
+  if (!beginsAsSqlite(file)) throw refuse(file, NOT_OURS);
+  let db: Connection | undefined;
   try {
-    const version = Number(db.value("PRAGMA user_version"));
-    const application = Number(db.value("PRAGMA application_id"));
-    // A crash between the making of the file and its first commit leaves it empty, which is fine.
-    if (application === 0 && version === 0 && Number(db.value("SELECT count(*) FROM sqlite_schema")) === 0)
+    const bound = isUnclean(file) ? CHECKED_AFTER_CRASH_BYTES : ALWAYS_CHECKED_BYTES;
+    const { size } = statSync(file);
+    db = connectReader(file);
+    if (isEmpty(db)) {
+      // A crash between the making of the file and its first commit leaves it empty, which is fine.
+      if (closeness.isBackup) throw refuse(file, NOT_OURS);
       return;
-    if (application !== APPLICATION_ID) throw refuse(file, "it is the database of another program");
-    if (version > SCHEMA_VERSION) {
-      throw refuse(
-        file,
-        `it was written by a newer Carillon (schema ${version}, known is ${SCHEMA_VERSION})`,
-      );
     }
-    const bound = crashed ? CHECKED_AFTER_CRASH_BYTES : ALWAYS_CHECKED_BYTES;
-    const damage = size <= bound ? damageIn(db, "quick_check") : undefined;
+    checkVersion(file, db);
+    const check = closeness.thorough ? "integrity_check" : "quick_check";
+    const damage = closeness.thorough || size <= bound ? damageIn(db, check) : undefined;
     if (damage !== undefined) throw refuse(file, `it is damaged; it has been left as it is: ${damage}`);
     if (epochOf(db) === undefined) throw refuse(file, "it is damaged: it has no epoch");
+  } catch (error) {
+    if (error instanceof EngineError) throw error;
+    throw new EngineError("unavailable", problemOf(file, error), { cause: error });
   } finally {
-    db.close();
+    db?.close();
   }
+}
+
+function isUnclean(file: string): boolean {
+  return existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0;
+}
+
+function isEmpty(db: Connection): boolean {
+  const counts = ["PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema"];
+  return counts.every((sql) => Number(db.value(sql)) === 0);
+}
+
+function checkVersion(file: string, db: Connection): void {
+  const version = Number(db.value("PRAGMA user_version"));
+  const application = Number(db.value("PRAGMA application_id"));
+  if (application !== APPLICATION_ID) throw refuse(file, "it is the database of another program");
+  if (version <= SCHEMA_VERSION) return;
+  throw refuse(file, `it was written by a newer Carillon (schema ${version}, known is ${SCHEMA_VERSION})`);
 }
 
 /** The first damage that is found, in SQLite's words. `integrity_check` compares the indexes with the tables, too. */

@@ -1,8 +1,18 @@
-/** One process per data directory: two writers would each count offsets of their own. */
+/** The data directory: made if need be, and of one process, for two writers would each count offsets of their own. */
 import { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError } from "../engine.ts";
 import { problemOf } from "./problem.ts";
+
+/** @throws {EngineError} if it is not there and cannot be made. */
+export function makeDirectory(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new EngineError("unavailable", problemOf(dir, error), { cause: error });
+  }
+}
 
 /**
  * Takes the directory for this process. The lock is the kernel's, held by SQLite on a file of its own, so it ends with

@@ -4,7 +4,6 @@
  *
  *     const engine = await openSqliteEngine({ dir: "./data", clock, log, retentionOf });
  */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Position } from "@carillon/protocol/position";
 import type { Clock } from "../../lib/clock.ts";
@@ -29,9 +28,10 @@ import {
 import { Backups } from "./backups.ts";
 import { checkFile } from "./check.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { lockDirectory } from "./lock.ts";
+import { lockDirectory, makeDirectory } from "./lock.ts";
 import { problemOf } from "./problem.ts";
 import { Reader } from "./reader.ts";
+import { finishRestore } from "./restore.ts";
 import { Sweeper } from "./sweeper.ts";
 import { startWriter, WriterLink } from "./writer-link.ts";
 
@@ -48,7 +48,7 @@ export interface SqliteEngineOptions {
 }
 
 /**
- * Opens the engine, with a new file if there is none.
+ * Opens the engine, with a new file if there is none, or with what has been staged to be restored.
  * @throws {EngineError} by rejection, with one line that names the file: another process has the directory, it cannot be
  *   written, or the file is damaged, of another program or of a newer Carillon. The file is left as it is then.
  */
@@ -58,6 +58,9 @@ export async function openSqliteEngine(options: SqliteEngineOptions): Promise<En
   const unlock = lockDirectory(dir);
   try {
     const file = join(dir, "carillon.db");
+    if (finishRestore(dir, randomName())) {
+      log.info(`Restored ${file} from a backup; what it held before is in ${file}.before-restore`);
+    }
     checkFile(file);
     const bound = maxPages === undefined ? {} : { maxPages };
     const open = { kind: "open" as const, file, newEpoch: randomName(), ...bound };
@@ -67,14 +70,6 @@ export async function openSqliteEngine(options: SqliteEngineOptions): Promise<En
   } catch (error) {
     unlock();
     throw error;
-  }
-}
-
-function makeDirectory(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true });
-  } catch (error) {
-    throw new EngineError("unavailable", problemOf(dir, error), { cause: error });
   }
 }
 
