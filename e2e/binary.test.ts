@@ -142,6 +142,13 @@ test("a data directory in use: one line, exit code 1", async () => {
   });
 });
 
+test("SIGHUP reads the settings anew", async () => {
+  const { server } = await Executable.serve("--memory");
+  await using _ = server;
+  server.process.kill("SIGHUP");
+  await server.out.line(/Reloaded/);
+});
+
 test("files that lie about where it is started change nothing", async () => {
   await Bun.write(join(dir, "elsewhere/.env"), "CARILLON_PUSH_EVERY=nonsense\n");
   await Bun.write(join(dir, "elsewhere/bunfig.toml"), 'preload = ["./missing.ts"]\n');

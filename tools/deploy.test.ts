@@ -3,8 +3,11 @@
  * what can be wrong without building is looked for here. What a system part can check is in `e2e/deploy.test.ts`.
  */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { readConfig } from "../packages/server/src/config.ts";
+import { readConfigFile } from "../packages/server/src/config-file.ts";
 
 const root = resolve(import.meta.dir, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -100,13 +103,28 @@ test("compose.yaml: it can write its volume alone, has no privileges, and comes 
     image: `carillon:${JSON.parse(read("packages/server/package.json")).version}`,
   });
   expect(Object.keys(volumes)).toEqual(["data"]);
-  expect(JSON.stringify(carillon["healthcheck"])).toContain("/readyz");
+  const { test: check } = carillon["healthcheck"] as { readonly test: readonly unknown[] };
+  for (const word of check) expect(word).toBeString();
+  expect(check.at(-1)).toContain("/readyz");
 });
 
 test("compose.yaml and carillon.service give the server longer to stop than it takes", () => {
   const seconds = (text: string, key: RegExp) => Number(key.exec(text)?.[1]);
   expect(seconds(read("deploy/compose.yaml"), /stop_grace_period: (\d+)s/)).toBeGreaterThan(10);
   expect(seconds(read("deploy/carillon.service"), /^TimeoutStopSec=(\d+)$/m)).toBeGreaterThan(10);
+});
+
+test("carillon.toml: what it proposes are settings, and good ones", () => {
+  const text = read("deploy/carillon.toml").replace(/^# (?=[a-z-]+ = )/gm, "");
+  const dir = mkdtempSync(join(tmpdir(), "carillon-"));
+  try {
+    writeFileSync(join(dir, "carillon.toml"), text);
+    const settings = readConfigFile(join(dir, "carillon.toml"));
+    expect(Object.keys(settings).length).toBeGreaterThan(5);
+    expect(() => readConfig({}, {}, settings)).not.toThrow();
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test("nginx waits longer than the server does before it drops a silent client", () => {
