@@ -4,11 +4,13 @@
  */
 import type { Bench } from "./bench.ts";
 import { fanout } from "./fanout.ts";
+import { http } from "./http.ts";
+import { latency } from "./latency.ts";
 import { killAll } from "./lib/processes.ts";
 import { publish } from "./publish.ts";
 import { recovery } from "./recovery.ts";
 
-const benches: readonly Bench[] = [fanout, recovery, publish];
+const benches: readonly Bench[] = [fanout, recovery, publish, http, latency];
 
 process.exit(await run(process.argv.slice(2)));
 

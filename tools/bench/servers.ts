@@ -68,7 +68,7 @@ const LOOK_AGAIN_MS = 20;
  */
 export async function startServer(
   command: readonly string[],
-  core: number,
+  core: number | string,
   directory: string,
 ): Promise<RunningServer> {
   const file = join(directory, "server.log");
@@ -86,4 +86,23 @@ async function listeningPort(child: Subprocess, file: string): Promise<number> {
     await Bun.sleep(LOOK_AGAIN_MS);
   }
   throw new Error(`the server did not listen within ${START_LIMIT_MS} ms`);
+}
+
+/** A server that keeps what is published, and lets `key` publish. */
+export function onDisk(data: string, key: string): readonly string[] {
+  const main = [process.execPath, here("../../packages/server/src/main.ts")];
+  const quiet = ["--push-every", "off", "--log-level", "warn"];
+  return [
+    ...main,
+    "serve",
+    "--host",
+    "127.0.0.1",
+    "--port",
+    "0",
+    "--data",
+    data,
+    "--admin-key",
+    key,
+    ...quiet,
+  ];
 }

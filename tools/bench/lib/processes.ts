@@ -5,7 +5,8 @@
 import type { Subprocess } from "bun";
 
 export interface Start {
-  readonly core: number;
+  /** The one it is pinned to, or a list as `taskset` takes it. */
+  readonly core: number | string;
   /** Nothing unless given. */
   readonly stdin?: "pipe";
   readonly stdout: "pipe" | { readonly file: string };
