@@ -48,7 +48,7 @@ export async function setUpApi() {
     const headers = new Headers({ ...rest.headers });
     if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
     const url = new URL(path, "http://push.example");
-    return api(new Request(url, { ...rest, method, headers }), url);
+    return api(new Request(url.href, { ...rest, method, headers }), url);
   };
   return {
     ...hub,
