@@ -21,6 +21,7 @@ export const ZONES = [
 ] as const;
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** A hundred years. */
 export const FROM_MS = Date.UTC(1970, 0, 2);
@@ -234,32 +235,35 @@ export function slowTimes(
   return times;
 }
 
-/** The moments, to the hour, before which the clock in `zone` changed. */
+/** The moments, to the hour, at or before which the clock in `zone` changed. */
 function changesOf(zone: string): number[] {
+  const offsetAt = (atMs: number) => slowLocalMs(zone, atMs) - atMs;
   const changes: number[] = [];
-  let offset = slowLocalMs(zone, FROM_MS) - FROM_MS;
+  let offset = offsetAt(FROM_MS);
   for (let atMs = FROM_MS; atMs < TO_MS; atMs += DAY_MS / 2) {
-    const now = slowLocalMs(zone, atMs) - atMs;
-    if (now !== offset) changes.push(atMs);
-    offset = now;
+    if (offsetAt(atMs) === offset) continue;
+    let hourMs = atMs - DAY_MS / 2 + HOUR_MS;
+    while (offsetAt(hourMs) === offset) hourMs += HOUR_MS;
+    changes.push(hourMs);
+    offset = offsetAt(atMs);
   }
   return changes;
 }
 
 const changes = new Map<string, number[]>(ZONES.map((zone) => [zone, changesOf(zone)]));
 
-/** A zone and a moment in it, mostly within a day of a change of its clock. */
-export const moments: fc.Arbitrary<{ readonly zone: string; readonly atMs: number }> = fc
-  .constantFrom(...ZONES)
-  .chain((zone) => {
+/** A zone and a moment in it, mostly up to `nearMs` before a change of its clock or a third of that after it. */
+export function momentsNear(nearMs: number): fc.Arbitrary<{ readonly zone: string; readonly atMs: number }> {
+  return fc.constantFrom(...ZONES).chain((zone) => {
     const anywhere = fc.integer({ min: FROM_MS, max: TO_MS });
     const list = changes.get(zone) ?? [];
     if (list.length === 0) return fc.record({ zone: fc.constant(zone), atMs: anywhere });
     const near = fc
-      .tuple(fc.constantFrom(...list), fc.integer({ min: -DAY_MS, max: DAY_MS / 2 }))
+      .tuple(fc.constantFrom(...list), fc.integer({ min: -nearMs, max: Math.floor(nearMs / 3) }))
       .map(([changeMs, distanceMs]) => changeMs + distanceMs);
     return fc.record({
       zone: fc.constant(zone),
       atMs: fc.oneof({ weight: 4, arbitrary: near }, { weight: 1, arbitrary: anywhere }),
     });
   });
+}
