@@ -139,6 +139,17 @@ export interface Retention {
 /** Retention by channel name. */
 export type RetentionOf = (channel: string) => Retention;
 
+/** A commit that succeeded, for those who measure. */
+export interface CommitTaken {
+  /** Publications that were asked for in it, repeats included; 0 for one of positions, records or a probe alone. */
+  readonly items: number;
+  /** From its request until its reply, on the monotonic clock. */
+  readonly ms: number;
+}
+
+/** Hears of each commit, once it is announced. It must not throw. */
+export type OnCommit = (commit: CommitTaken) => void;
+
 export interface Engine {
   /** @throws {EngineError} by rejection; then nothing of `items` was published. */
   publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]>;

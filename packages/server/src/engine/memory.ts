@@ -17,6 +17,7 @@ import {
   IDEMPOTENCY_MS,
   type KeptRecord,
   type NewPublication,
+  type OnCommit,
   type PublishResult,
   type ReadPage,
   type ReadRequest,
@@ -30,6 +31,7 @@ import { MemoryRecords } from "./memory-records.ts";
 export interface MemoryEngineOptions {
   readonly clock: Clock;
   readonly retentionOf: RetentionOf;
+  readonly onCommit?: OnCommit;
 }
 
 export function openMemoryEngine(options: MemoryEngineOptions): Engine {
@@ -50,6 +52,7 @@ class MemoryEngine implements Engine {
   readonly #epoch = randomName();
   readonly #clock: Clock;
   readonly #retentionOf: RetentionOf;
+  readonly #onCommit: OnCommit | undefined;
   readonly #logs = new Map<string, MemoryLog>();
   /** By channel and key, the oldest first. */
   readonly #firstResults = new Map<string, PublishResult>();
@@ -63,9 +66,10 @@ class MemoryEngine implements Engine {
   #cancelSweep: CancelTimer;
   #closed = false;
 
-  constructor({ clock, retentionOf }: MemoryEngineOptions) {
+  constructor({ clock, retentionOf, onCommit }: MemoryEngineOptions) {
     this.#clock = clock;
     this.#retentionOf = retentionOf;
+    this.#onCommit = onCommit;
     this.#cancelSweep = clock.setTimer(SWEEP_MS, () => this.#sweep());
   }
 
@@ -167,6 +171,7 @@ class MemoryEngine implements Engine {
 
   /** Calls of one tick share a commit, as they do in engines with a medium. */
   #commit(): void {
+    const startMs = this.#clock.monotonicMs();
     const calls = this.#waiting;
     this.#waiting = [];
     const announced: Accepted[] = [];
@@ -175,6 +180,8 @@ class MemoryEngine implements Engine {
       return () => resolve(results);
     });
     if (announced.length > 0) this.#listener(announced);
+    const items = calls.reduce((sum, call) => sum + call.items.length, 0);
+    this.#onCommit?.({ items, ms: this.#clock.monotonicMs() - startMs });
     const asked = this.#asked;
     this.#asked = [];
     // Those first: the others may publish again at once.

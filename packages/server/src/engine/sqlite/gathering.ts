@@ -42,6 +42,16 @@ export class Gathering {
     return this.#itemCount >= MOST_ITEMS || this.#characters >= MOST_CHARACTERS;
   }
 
+  /** How many publications it is to make. */
+  get itemCount(): number {
+    return this.#itemCount;
+  }
+
+  /** Anything at all is to be written; tops alone are only asked for. */
+  get writes(): boolean {
+    return this.#calls.length > 0 || this.#writes.length > 0;
+  }
+
   publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
     this.#itemCount += items.length;
     for (const { data, meta } of items) this.#characters += data.length + meta.length;

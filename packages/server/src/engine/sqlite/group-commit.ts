@@ -2,7 +2,8 @@
  * Group commit: everything that comes while a transaction is under way shares the next one, so that the price of an
  * fsync is that of all who wait for it, and a lone publish pays for its own and waits for nothing else.
  */
-import { type Accepted, EngineError } from "../engine.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { type Accepted, EngineError, type OnCommit } from "../engine.ts";
 import { Gathering } from "./gathering.ts";
 import type { Committed } from "./messages.ts";
 import type { WriterLink } from "./writer-link.ts";
@@ -15,6 +16,8 @@ export interface GroupCommitOptions {
   readonly epoch: string;
   /** Hears what a commit announces, before those who wait do. */
   readonly announce: (commit: readonly Accepted[]) => void;
+  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly onCommit?: OnCommit | undefined;
 }
 
 export class GroupCommit {
@@ -60,18 +63,21 @@ export class GroupCommit {
       const gathering = this.#waiting.shift();
       if (gathering === undefined) return;
       this.#inFlight += 1;
+      const startMs = this.#options.clock.monotonicMs();
       this.#options.link.request(gathering.request()).then(
-        (committed) => this.#settle(gathering, committed),
+        (committed) => this.#settle(gathering, committed, startMs),
         (error) => this.#fail(gathering, error),
       );
     }
   }
 
-  #settle(gathering: Gathering, committed: Committed): void {
+  #settle(gathering: Gathering, committed: Committed, startMs: number): void {
+    const ms = this.#options.clock.monotonicMs() - startMs;
     if (committed.failure !== undefined) gathering.fail(new EngineError("unavailable", committed.failure));
     else {
       const announced = gathering.announced(committed);
       if (announced.length > 0) this.#options.announce(announced);
+      if (gathering.writes) this.#options.onCommit?.({ items: gathering.itemCount, ms });
       gathering.succeed(this.#options.epoch, committed);
     }
     gathering.answerTops(committed);

@@ -18,6 +18,7 @@ import {
   EngineError,
   type KeptRecord,
   type NewPublication,
+  type OnCommit,
   type PublishResult,
   type ReadPage,
   type ReadRequest,
@@ -41,6 +42,7 @@ export interface SqliteEngineOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly retentionOf: RetentionOf;
+  readonly onCommit?: OnCommit;
   /** For tests: a bound on the file in pages of 8 KiB, so that the disk is full at will. */
   readonly maxPages?: number;
   /** For tests: starts the writer's thread, and a backup's. */
@@ -96,13 +98,13 @@ class SqliteEngine implements Engine {
   #closing: Promise<void> | undefined;
 
   constructor(options: SqliteEngineOptions, parts: Parts) {
-    const { clock, log, retentionOf, startWorker } = options;
+    const { clock, log, retentionOf, onCommit, startWorker } = options;
     const { link, epoch } = parts;
     this.#parts = parts;
     this.#epoch = epoch;
     this.#reader = new Reader(parts.file);
     const announce = (commit: readonly Accepted[]) => this.#announce(commit);
-    this.#commits = new GroupCommit({ link, epoch, announce });
+    this.#commits = new GroupCommit({ link, epoch, clock, announce, onCommit });
     this.#sweeper = new Sweeper({ link, reader: this.#reader, clock, log, retentionOf });
     this.#backups = new Backups(parts.file, startWorker ?? startWriter);
   }

@@ -1,7 +1,16 @@
 /** What the conformance suite needs of an implementation, and small helpers its tests share. */
 import { START, together } from "@carillon/protocol/position";
 import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
-import type { Accepted, Engine, NewPublication, ReadRequest, Retention, RetentionOf } from "../engine.ts";
+import type {
+  Accepted,
+  CommitTaken,
+  Engine,
+  NewPublication,
+  OnCommit,
+  ReadRequest,
+  Retention,
+  RetentionOf,
+} from "../engine.ts";
 
 export interface Bed {
   readonly engine: Engine;
@@ -12,6 +21,7 @@ export interface Bed {
 export type OpenEngine = (options: {
   readonly clock: VirtualClock;
   readonly retentionOf: RetentionOf;
+  readonly onCommit: OnCommit;
 }) => Promise<Bed>;
 
 /** An open engine with everything it has announced so far, one entry per commit. */
@@ -19,6 +29,8 @@ export interface Rig {
   readonly engine: Engine;
   readonly clock: VirtualClock;
   readonly commits: (readonly Accepted[])[];
+  /** What those who measure were told. */
+  readonly measured: CommitTaken[];
   item(fields?: Partial<NewPublication>): NewPublication;
   /** Moves the clock and lets the engine work until `reached`; fails after minutes of the clock's time. */
   settle(reached: () => Promise<boolean>): Promise<void>;
@@ -34,7 +46,9 @@ export async function withEngine(
   test: (rig: Rig) => Promise<void>,
 ): Promise<void> {
   const clock = new VirtualClock();
-  const { engine, dispose } = await open({ clock, retentionOf: () => retention });
+  const measured: CommitTaken[] = [];
+  const onCommit = (commit: CommitTaken) => measured.push(commit);
+  const { engine, dispose } = await open({ clock, retentionOf: () => retention, onCommit });
   const commits: (readonly Accepted[])[] = [];
   engine.onPublication((commit) => commits.push(commit));
   let made = 0;
@@ -44,7 +58,14 @@ export async function withEngine(
     return { ...base, ...fields } as NewPublication;
   };
   try {
-    await test({ engine, clock, commits, item, settle: (reached) => settle(engine, clock, reached) });
+    await test({
+      engine,
+      clock,
+      commits,
+      measured,
+      item,
+      settle: (reached) => settle(engine, clock, reached),
+    });
   } finally {
     await dispose();
   }

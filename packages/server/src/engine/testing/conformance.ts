@@ -250,6 +250,19 @@ function describeRest(on: On): void {
     expect((await engine.positionsOf("nobody")).size).toBe(0);
   });
 
+  on("each commit of publications is measured once, with its size", async (rig) => {
+    const { engine, item, commits, measured } = rig;
+    await Promise.all([engine.publish([item(), item()]), engine.publish([item()])]);
+    expect(measured).toEqual([{ items: 3, ms: expect.any(Number) }]);
+    await engine.publish([item({ idempotencyKey: "k" }), item({ idempotencyKey: "k" })]);
+    expect(measured.map(({ items }) => items)).toEqual([3, 2]);
+    await Promise.all([engine.top("news"), engine.channel("news"), engine.read("news", request(rig.clock))]);
+    expect(measured).toHaveLength(2);
+    await Promise.all(Array.from({ length: 100 }, () => engine.publish([item({ data: '"later"' })])));
+    expect(measured.reduce((sum, { items }) => sum + items, 0)).toBe(105);
+    expect(measured).toHaveLength(commits.length);
+  });
+
   on("one epoch everywhere", async ({ engine, item, clock }) => {
     const [result] = await engine.publish([item()]);
     const { epoch } = await engine.top("void");
