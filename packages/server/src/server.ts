@@ -8,9 +8,11 @@
 import manifest from "../package.json" with { type: "json" };
 import { AccessControl } from "./access-control.ts";
 import type { NewAdminKey } from "./admin-key.ts";
+import { backupsOf } from "./backups.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openMemoryEngine } from "./engine/memory.ts";
+import { stageRestore } from "./engine/sqlite/restore.ts";
 import { openSqliteEngine } from "./engine/sqlite/sqlite.ts";
 import { createApi } from "./gateway/api/api.ts";
 import { serveDescription } from "./gateway/api/description.ts";
@@ -104,8 +106,17 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
     idleTimeoutMs: config.idleTimeout,
     announcesPresence: config.presence,
   });
-  const { promise: restartWanted } = Promise.withResolvers<void>();
-  const routes = allRoutes({ hub, backups: undefined });
+  const { promise: restartWanted, resolve: restart } = Promise.withResolvers<void>();
+  const { data: dir } = config;
+  const backups = keepsFiles(config)
+    ? backupsOf({
+        dir,
+        backup: (path) => engine.backup(path),
+        stage: (path) => stageRestore(dir, path, { move: true }),
+        restart,
+      })
+    : undefined;
+  const routes = allRoutes({ hub, backups });
   const rules = { defaultChannel, allowedOrigins: config.allowedOrigins, authenticate };
   const gateway = startGateway({
     host: config.host,
@@ -140,9 +151,18 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
       await hub.flush();
+      await backups?.close();
       await engine.close();
     },
   };
+}
+
+/**
+ * Has the next start in `dir` begin with what is in `file`, as a new epoch. What is there is kept beside it.
+ * @throws {EngineError} if the file is damaged or none of ours; then nothing has changed.
+ */
+export function restoreInto(dir: string, file: string): void {
+  stageRestore(dir, file);
 }
 
 function limitsOf(config: Config): Limits {
