@@ -25,7 +25,7 @@ export const endpointFlags = {
   ...urlFlag,
   key: {
     value: "KEY",
-    about: "the admin key or a token; other users of this machine see flags, so the variable is better",
+    about: "the admin key or a token; the variable keeps it out of the list of processes",
     initial: "for a server on this machine, what ./data/admin.key holds",
     variable: "CARILLON_KEY",
   },

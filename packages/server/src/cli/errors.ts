@@ -1,4 +1,5 @@
 /** Why a command failed, where the exit code or the reader wants to know more than a message. */
+import { ConfigError } from "../config.ts";
 
 /** There is no server to talk to, or none that answers. */
 export class UnreachableError extends Error {
@@ -34,12 +35,18 @@ export class StoppedError extends Error {
 }
 
 /** `work` with what it throws said as `message` says it; the kind of error stays. */
-export async function retold<T>(work: Promise<T>, message: (reason: string) => string): Promise<T> {
+export async function retold<T>(
+  work: Promise<T>,
+  message: (reason: string, error: Error) => string,
+): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof UnreachableError) throw new UnreachableError(message(error.message));
-    if (error instanceof RefusedError) throw new RefusedError(message(error.message), error);
+    if (!(error instanceof Error)) throw error;
+    const told = message(error.message, error);
+    if (error instanceof UnreachableError) throw new UnreachableError(told);
+    if (error instanceof RefusedError) throw new RefusedError(told, error);
+    if (error instanceof ConfigError) throw new ConfigError(told);
     throw error;
   }
 }

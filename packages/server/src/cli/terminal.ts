@@ -18,7 +18,9 @@ export function openTerminal({ stdin, stdout, stderr, env }: NodeJS.Process): Te
   const outputClosed = new Promise<void>((resolve) => stdout.on("error", () => resolve()));
   let isDrawn = false;
   const draw = (text: string) => {
-    stderr.write(`\r\u001b[K${printable(text).slice(0, stderr.columns - 1)}`);
+    // A line that wraps could not be wiped again. Some terminals do not know how wide they are.
+    const room = (stderr.columns || 80) - 1;
+    stderr.write(`\r\u001b[K${printable(text).slice(0, room)}`);
     isDrawn = text !== "";
   };
   const err = (line: string) => {
