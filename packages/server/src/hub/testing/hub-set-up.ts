@@ -5,7 +5,7 @@ import { openMemoryEngine } from "../../engine/memory.ts";
 import { sequentialIds, timeOrderedIds } from "../../lib/ids.ts";
 import { createLog } from "../../lib/log.ts";
 import { timestampFormat } from "../../lib/timestamp.ts";
-import { Hub } from "../hub.ts";
+import { Hub, type HubPorts } from "../hub.ts";
 import type { Session } from "../session.ts";
 import type { TextInfo } from "../text-session.ts";
 import { admin, testAuthenticator, testPorts } from "./defaults.ts";
@@ -44,7 +44,10 @@ export function override(engine: Engine, methods: Partial<Engine>): Engine {
   };
 }
 
-export async function setUpHub(wrap: (engine: Engine) => Engine = (engine) => engine) {
+export async function setUpHub(
+  wrap: (engine: Engine) => Engine = (engine) => engine,
+  more: Partial<Pick<HubPorts, "authenticate" | "events">> = {},
+) {
   const clock = new VirtualClock();
   const lines: string[] = [];
   const log = createLog({
@@ -64,6 +67,7 @@ export async function setUpHub(wrap: (engine: Engine) => Engine = (engine) => en
     fanOut,
     ...ports,
     authenticate: testAuthenticator(),
+    ...more,
     nextPublicationId: timeOrderedIds(clock),
     idleTimeoutMs: IDLE_TIMEOUT_MS,
     defaultChannel: "push",
