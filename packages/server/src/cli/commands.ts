@@ -3,5 +3,7 @@ import type { Command } from "./command.ts";
 import { listen } from "./listen.ts";
 import { push } from "./push.ts";
 import { serve } from "./serve.ts";
+import { tokens } from "./tokens.ts";
+import { signToken } from "./tokens-sign.ts";
 
-export const commands: readonly Command[] = [serve, listen, push];
+export const commands: readonly Command[] = [serve, listen, push, ...tokens, signToken];
