@@ -1,14 +1,14 @@
 /** How often somebody may do something. */
 import type { Clock } from "./clock.ts";
 
-/** Who was let through within the last second or so is remembered; beyond this many, the longest unseen are forgotten. */
+/** Beyond this many names, the longest unseen are forgotten, their debts with them: memory is bounded (about 10 MB). */
 const MAX_NAMES = 100_000;
-/** What a second allows may be used at once, and that of one second more. */
+/** What a second allows may be taken at once: clients come in bursts. So no second sees more than twice as much. */
 const BURST_MS = 1_000;
 
 /**
- * Counts by name: `perSecond` on average, twice that at once after a quiet second. A debt is allowed once: whoever stands
- * well may take any number (a batch), and then waits until it is paid back.
+ * Counts by name: `perSecond` on average, at once after a quiet second, and at most twice that in any second. A debt is
+ * allowed once: whoever stands well may take any number (a batch), and then waits until it is paid back.
  *
  *     const rates = new Rates(clock, () => limits.maxPublishesPerSecond);
  *     const waitMs = rates.take("key:backup"); // 0: go on
@@ -16,8 +16,15 @@ const BURST_MS = 1_000;
 export class Rates {
   readonly #clock: Clock;
   readonly #perSecond: () => number;
-  /** When each name's account is even again, on the monotonic clock; the longest unchanged first. */
-  readonly #evenAtMs = new Map<string, number>();
+  /**
+   * When each name's account is even again, on the monotonic clock. In two generations, because a whole one is forgotten
+   * at no cost; dropping the oldest name of one map took 40 µs (Bun 1.4.5 looks for the first that is left).
+   */
+  #young = new Map<string, number>();
+  #old: ReadonlyMap<string, number> = new Map();
+  #youngEvenAtMs = 0;
+  /** When nobody in the old generation owes anything any more. */
+  #oldEvenAtMs = 0;
 
   /** `perSecond` is asked each time, so it may change. Infinity for without bound. */
   constructor(clock: Clock, perSecond: () => number) {
@@ -30,22 +37,29 @@ export class Rates {
     const perSecond = this.#perSecond();
     if (perSecond === Number.POSITIVE_INFINITY) return 0;
     const nowMs = this.#clock.monotonicMs();
-    const evenAtMs = Math.max(this.#evenAtMs.get(name) ?? 0, nowMs);
+    const evenAtMs = Math.max(this.#young.get(name) ?? this.#old.get(name) ?? 0, nowMs);
     const waitMs = evenAtMs - nowMs - BURST_MS;
     if (waitMs > 0) return Math.ceil(waitMs);
-    this.#evenAtMs.delete(name);
-    this.#evenAtMs.set(name, evenAtMs + (count * 1_000) / perSecond);
-    this.#forgetOld(nowMs);
+    if (nowMs >= this.#oldEvenAtMs || this.#young.size >= MAX_NAMES / 2) this.#forgetOld(nowMs);
+    this.#owes(name, evenAtMs + (count * 1_000) / perSecond);
     return 0;
   }
 
-  /** A few at each call, so that no call takes long. */
+  /** How many names are remembered; one in both generations counts twice. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  #owes(name: string, untilMs: number): void {
+    this.#young.set(name, untilMs);
+    this.#youngEvenAtMs = Math.max(this.#youngEvenAtMs, untilMs);
+  }
+
   #forgetOld(nowMs: number): void {
-    let looks = 2;
-    for (const [name, evenAtMs] of this.#evenAtMs) {
-      if (looks-- === 0) return;
-      if (evenAtMs > nowMs && this.#evenAtMs.size <= MAX_NAMES) return;
-      this.#evenAtMs.delete(name);
-    }
+    this.#old = this.#young;
+    // Not at every call, however little is owed.
+    this.#oldEvenAtMs = Math.max(this.#youngEvenAtMs, nowMs + BURST_MS);
+    this.#young = new Map();
+    this.#youngEvenAtMs = 0;
   }
 }
