@@ -17,10 +17,10 @@ import { openSqliteEngine } from "./engine/sqlite/sqlite.ts";
 import { createApi } from "./gateway/api/api.ts";
 import { serveDescription } from "./gateway/api/description.ts";
 import { allRoutes } from "./gateway/api/routes.ts";
+import { nativeFanOut } from "./gateway/fan-out.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
-import { nativeFanOut } from "./gateway/websocket.ts";
 import { noEvents } from "./hub/events.ts";
 import { Hub } from "./hub/hub.ts";
 import type { Limits } from "./hub/limits.ts";
@@ -126,6 +126,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
     fanOut,
     clock,
     log,
+    metrics,
     nextId: sequentialIds(),
     rules,
     api: createApi(routes, { authenticate, log, metrics }),

@@ -1,20 +1,13 @@
 /** The HTTP gateway: one listener, and where each request goes. */
 import type { Server } from "bun";
-import type { Hub } from "../hub/hub.ts";
-import type { Clock } from "../lib/clock.ts";
 import type { Api } from "./api/api.ts";
 import type { ServeDescription } from "./api/description.ts";
 import { acrossOrigins } from "./cors.ts";
 import { healthResponse, type Probe, readyResponse } from "./health.ts";
 import type { ServePages } from "./pages.ts";
 import { problemResponse } from "./problem.ts";
-import {
-  type NativeFanOut,
-  type SocketData,
-  upgrade,
-  type WebSocketPorts,
-  webSocketHandler,
-} from "./websocket.ts";
+import { type OpenStream, type StreamPorts, streamOpener } from "./sse.ts";
+import { type SocketData, upgrade, webSocketHandler } from "./websocket.ts";
 
 /** PEM. */
 export interface Tls {
@@ -22,22 +15,18 @@ export interface Tls {
   readonly key: string;
 }
 
-export interface GatewayOptions extends WebSocketPorts {
+export interface GatewayOptions extends StreamPorts {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
   /** Speaks https and wss with it. */
   readonly tls?: Tls | undefined;
-  readonly hub: Hub;
-  /** The hub's fan-out; works from the moment the gateway listens. */
-  readonly fanOut: NativeFanOut;
   readonly servePages: ServePages;
   /** Answers what is under `/v1/`. */
   readonly api: Api;
   readonly serveDescription: ServeDescription;
   /** A durable round trip through the engine; rejects when that cannot be had. */
   readonly probe: Probe;
-  readonly clock: Clock;
 }
 
 export interface Gateway {
@@ -59,6 +48,7 @@ const MAX_BODY_BYTES = 64 * 1024;
  * @throws {Error} with `code` EADDRINUSE, EACCES and the like, when the address cannot be listened on.
  */
 export function startGateway(options: GatewayOptions): Gateway {
+  const openStream = streamOpener(options);
   const server = Bun.serve<SocketData>({
     hostname: options.host,
     port: options.port,
@@ -68,7 +58,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     reusePort: false,
     idleTimeout: REQUEST_TIMEOUT_S,
     maxRequestBodySize: MAX_BODY_BYTES,
-    fetch: (request, self) => route(request, self, options),
+    fetch: (request, self) => route(request, self, options, openStream),
     websocket: webSocketHandler(options.hub),
   });
   options.fanOut.attach(server);
@@ -90,6 +80,7 @@ function route(
   request: Request,
   server: Server<SocketData>,
   options: GatewayOptions,
+  openStream: OpenStream,
 ): Response | undefined | Promise<Response | undefined> {
   const url = URL.parse(request.url);
   if (url === null)
@@ -99,7 +90,8 @@ function route(
   if (url.pathname === "/readyz") return readyResponse(options.probe);
   if (url.pathname.startsWith("/v1/")) {
     const { allowedOrigins } = options.rules;
-    return acrossOrigins(request, allowedOrigins, () => options.api(request, url));
+    const answer = () => openStream(request, url, server) ?? options.api(request, url);
+    return acrossOrigins(request, allowedOrigins, answer);
   }
   const page = options.serveDescription(url.pathname) ?? options.servePages(request, url.pathname);
   if (page === undefined) {

@@ -8,7 +8,7 @@ import { MAX_FRAME_BYTES } from "@carillon/protocol/limits";
 import { SUBPROTOCOL } from "@carillon/protocol/version";
 import type { Server, WebSocketHandler } from "bun";
 import type { Hub } from "../hub/hub.ts";
-import type { FanOut, Outbound } from "../hub/ports.ts";
+import type { Outbound } from "../hub/ports.ts";
 import type { Session, SessionInfo } from "../hub/session.ts";
 import type { TextInfo } from "../hub/text-session.ts";
 import type { NextId } from "../lib/ids.ts";
@@ -26,7 +26,7 @@ export interface SocketData {
  * A client that is this far behind is cut off: it costs memory, and what it misses it will not catch up with.
  * Without the setting beside it, Bun would silently drop frames over the limit and keep the connection.
  */
-const BACKPRESSURE_LIMIT_BYTES = 1024 * 1024;
+export const BACKPRESSURE_LIMIT_BYTES = 1024 * 1024;
 
 export interface WebSocketPorts {
   readonly rules: HandshakeRules;
@@ -100,23 +100,6 @@ export function webSocketHandler(hub: Hub): WebSocketHandler<SocketData> {
       const { session } = socket.data;
       socket.data.session = undefined;
       if (session !== undefined) hub.disconnect(session, code, reason);
-    },
-  };
-}
-
-/** The hub's fan-out by Bun's native topics. Until a server is attached nobody is connected: it reaches no one. */
-export interface NativeFanOut extends FanOut {
-  attach(server: Server<SocketData>): void;
-}
-
-export function nativeFanOut(): NativeFanOut {
-  let server: Server<SocketData> | undefined;
-  return {
-    attach(listening) {
-      server = listening;
-    },
-    publish(topic, frame) {
-      server?.publish(topic, frame);
     },
   };
 }

@@ -1,0 +1,56 @@
+/** The real hub and gateway on a real port, in the process of the test: it publishes and counts without a way around. */
+import { openMemoryEngine } from "../../packages/server/src/engine/memory.ts";
+import { nativeFanOut } from "../../packages/server/src/gateway/fan-out.ts";
+import { startGateway } from "../../packages/server/src/gateway/http.ts";
+import { Hub } from "../../packages/server/src/hub/hub.ts";
+import { testAuthenticator, testPorts } from "../../packages/server/src/hub/testing/defaults.ts";
+import { systemClock } from "../../packages/server/src/lib/clock.ts";
+import { sequentialIds } from "../../packages/server/src/lib/ids.ts";
+import { silentLog } from "../../packages/server/src/lib/log.ts";
+
+export interface GatewayChoices {
+  readonly maxCount?: number;
+  readonly allowedOrigins?: readonly string[];
+}
+
+export function openGateway({ maxCount = 10, allowedOrigins = [] }: GatewayChoices = {}) {
+  const clock = systemClock;
+  const fanOut = nativeFanOut();
+  const engine = openMemoryEngine({ clock, retentionOf: () => ({ maxCount }) });
+  const authenticate = testAuthenticator();
+  const shared = testPorts();
+  const hub = new Hub({
+    engine,
+    clock,
+    log: silentLog,
+    fanOut,
+    ...shared,
+    authenticate,
+    nextPublicationId: sequentialIds(),
+    idleTimeoutMs: 1_200_000,
+    defaultChannel: "push",
+    announcesPresence: () => false,
+  });
+  const gateway = startGateway({
+    host: "127.0.0.1",
+    port: 0,
+    hub,
+    fanOut,
+    clock,
+    log: silentLog,
+    metrics: shared.metrics,
+    nextId: sequentialIds(),
+    rules: { defaultChannel: "push", allowedOrigins, authenticate },
+    servePages: () => undefined,
+    api: () => new Response(),
+    serveDescription: () => undefined,
+    probe: () => engine.probe(),
+  });
+  const stop = async (graceMs = 0) => {
+    gateway.stopAccepting();
+    hub.close();
+    await gateway.drained(graceMs);
+    await engine.close();
+  };
+  return { hub, gateway, engine, ...shared, stop, [Symbol.asyncDispose]: () => stop() };
+}
