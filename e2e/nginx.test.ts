@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Carillon } from "@carillon/client";
 import { Server } from "./support/carillon.ts";
 import { Client } from "./support/client.ts";
+import { Lines } from "./support/lines.ts";
 import { Nginx } from "./support/nginx.ts";
 import { frameOf, handshake, OPCODE, RawSocket } from "./support/raw-socket.ts";
 import { SteadyPublisher } from "./support/steady-publisher.ts";
@@ -107,6 +108,75 @@ test("no token gets into nginx's log", async () => {
     log = await nginx.accessLog();
   }
   expect(log).not.toContain(KEY);
+});
+
+/** curl on a stream of events. */
+function stream(channel: string, ...headers: readonly string[]) {
+  const url = `${nginx.httpUrl}/v1/channels/${channel}/stream`;
+  const curl = Bun.spawn(["curl", "-sN", url, ...headers.flatMap((header) => ["-H", header])], {
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  const lines = new Lines(curl.stdout);
+  const values = (field: string) =>
+    lines.all.filter((line) => line.startsWith(`${field}: `)).map((line) => line.slice(field.length + 2));
+  return {
+    lines,
+    texts: () => values("data"),
+    lastId: () => values("id").at(-1),
+    async [Symbol.asyncDispose]() {
+      curl.kill();
+      await curl.exited;
+    },
+  };
+}
+
+async function publish(channel: string, text: string): Promise<void> {
+  const { status } = await fetch(`${nginx.httpUrl}/v1/channels/${channel}/messages`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${KEY}` },
+    body: text,
+  });
+  expect(status).toBe(201);
+}
+
+test("events of a stream come one by one, not when nginx has enough of them", async () => {
+  await using events = stream("push");
+  await events.lines.count(/^data: Server push message/, 2);
+});
+
+test("a stream goes on after its last event", async () => {
+  const token = `Authorization: Bearer ${KEY}`;
+  let lastId: string | undefined;
+  {
+    await using events = stream("news", token);
+    await events.lines.line(/^id: /);
+    await publish("news", "one");
+    await events.lines.line(/^data: one$/);
+    lastId = events.lastId();
+  }
+  for (const text of ["two", "three", "four"]) await publish("news", text);
+  await using events = stream("news", token, `Last-Event-ID: ${lastId}`);
+  await events.lines.line(/^data: four$/);
+  await publish("news", "five");
+  await events.lines.line(/^data: five$/);
+  expect(events.texts()).toEqual(["two", "three", "four", "five"]);
+});
+
+test("a body that nginx keeps in a file comes through whole; one too large gets Carillon's own answer", async () => {
+  const text = "x".repeat(60_000);
+  await publish("large", text);
+  const history = await fetch(`${nginx.httpUrl}/v1/channels/large/messages`, {
+    headers: { authorization: `Bearer ${KEY}` },
+  });
+  expect((await history.json()).messages).toMatchObject([{ data: text }]);
+  const refused = await fetch(`${nginx.httpUrl}/v1/channels/large/messages`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${KEY}` },
+    body: "x".repeat(62_000),
+  });
+  expect(refused.status).toBe(413);
+  expect(await refused.json()).toMatchObject({ code: "payload_too_large" });
 });
 
 test("a reload of nginx breaks no connection; a restart loses nothing", async () => {
