@@ -20,6 +20,7 @@ export class Backups {
     if (this.#cancel !== undefined) {
       throw new EngineError("unavailable", `${given}: another backup is under way`);
     }
+    // A relative one could be read as a URI by SQLite.
     const path = absolute(given);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const worker = this.#startWorker();

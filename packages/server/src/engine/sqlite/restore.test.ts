@@ -168,6 +168,8 @@ test("what is staged while an unfinished restore waits takes its place", async (
   const steps = restoreSteps(dir, "epoch-1");
   for (let taken = 0; taken < 4; taken++) steps.next();
   expect(await names()).toContain("carillon.db.restoring");
+  // And so does what is staged again after a call that was cut off.
+  await Bun.write(join(dir, "restore.db.new"), "half of it");
   stageRestore(dir, backup);
   await expectRestored();
 });
@@ -256,6 +258,11 @@ test("a wrong file is named, and nothing has changed", async () => {
   await Bun.write(wrong, "");
   await refused("it is not a Carillon database");
   await Bun.write(wrong, "somebody's notes\n".repeat(1_000));
+  await refused("it is not a Carillon database");
+  await rm(wrong);
+  const empty = new Database(wrong);
+  for (const sql of ["CREATE TABLE a (b)", "DROP TABLE a"]) empty.run(sql);
+  empty.close();
   await refused("it is not a Carillon database");
   await change("PRAGMA application_id = 7");
   await refused("it is the database of another program");

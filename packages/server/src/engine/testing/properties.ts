@@ -63,17 +63,24 @@ const retention = fc.record(
   { requiredKeys: [] },
 );
 
+/** Half a second with a disk of one's own, ten times that on one that is busy: every commit waits for an fsync. */
+const LIVES_TIMEOUT_MS = 60_000;
+
 export function describeProperties(open: OpenEngine): void {
-  test("any life of an engine is the model's", async () => {
-    const life = fc.asyncProperty(retention, fc.array(step, { maxLength: 30 }), (kept, steps) =>
-      withEngine(open, kept, async (rig) => {
-        const model = new Model(kept);
-        for (const each of steps) await take(each, rig, model);
-        await checkSettled(rig, kept);
-      }),
-    );
-    await fc.assert(life, { numRuns: 60 });
-  });
+  test(
+    "any life of an engine is the model's",
+    async () => {
+      const life = fc.asyncProperty(retention, fc.array(step, { maxLength: 30 }), (kept, steps) =>
+        withEngine(open, kept, async (rig) => {
+          const model = new Model(kept);
+          for (const each of steps) await take(each, rig, model);
+          await checkSettled(rig, kept);
+        }),
+      );
+      await fc.assert(life, { numRuns: 60 });
+    },
+    LIVES_TIMEOUT_MS,
+  );
 }
 
 async function take(each: Step, rig: Rig, model: Model): Promise<void> {
