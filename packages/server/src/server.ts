@@ -17,10 +17,12 @@ import { openSqliteEngine } from "./engine/sqlite/sqlite.ts";
 import { createApi } from "./gateway/api/api.ts";
 import { serveDescription } from "./gateway/api/description.ts";
 import { allRoutes } from "./gateway/api/routes.ts";
+import { streamRoute } from "./gateway/api/stream.ts";
 import { nativeFanOut } from "./gateway/fan-out.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
+import { ApiKeys } from "./hub/api-keys.ts";
 import { noEvents } from "./hub/events.ts";
 import { Hub } from "./hub/hub.ts";
 import type { Limits } from "./hub/limits.ts";
@@ -89,7 +91,8 @@ interface Ground {
 async function serve(config: Config, { log, engine, access, tls }: Ground): Promise<RunningServer> {
   const { defaultChannel } = config;
   const limits = limitsOf(config);
-  const authenticate = access.authenticator(() => undefined);
+  const apiKeys = await ApiKeys.open(engine, { clock, log });
+  const authenticate = access.authenticator(apiKeys.kind);
   const metrics = createMetrics();
   const fanOut = nativeFanOut();
   const hub = new Hub({
@@ -116,7 +119,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
         restart,
       })
     : undefined;
-  const routes = allRoutes({ hub, backups });
+  const routes = allRoutes({ hub, apiKeys, backups });
   const rules = { defaultChannel, allowedOrigins: config.allowedOrigins, authenticate };
   const gateway = startGateway({
     host: config.host,
@@ -130,7 +133,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
     nextId: sequentialIds(),
     rules,
     api: createApi(routes, { authenticate, log, metrics }),
-    serveDescription: serveDescription(routes, manifest.version),
+    serveDescription: serveDescription([...routes, streamRoute], manifest.version),
     servePages: await bundlePages(),
     probe: sharedProbe(() => engine.probe()),
   });
@@ -151,7 +154,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
       gateway.stopAccepting();
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
-      await hub.flush();
+      await Promise.all([hub.flush(), apiKeys.flush()]);
       await backups?.close();
       await engine.close();
     },

@@ -134,14 +134,13 @@ function answer(
     ports.log.debug(`Stream refused: ${asked.problem.code}`, { address, ...asked.problem });
     return problemResponse(asked.problem, asked.headers);
   }
-  if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
   // Bun would cut a stream that has been silent for the time that other requests get.
-  server.timeout(request, 0);
+  if (request.method !== "HEAD") server.timeout(request, 0);
   let stream: EventStream | undefined;
   const { ok: _, ...info } = { ...asked, id: ports.nextId(), address };
   const source: Bun.DirectUnderlyingSource = {
     type: "direct",
-    /** Not called when the client has left before. */
+    /** Not called for HEAD, nor when the client has left before. */
     pull(controller) {
       stream = start(controller, info, ports, keepAlive, () => server.timeout(request, LAST_WORD_S));
     },

@@ -1,12 +1,11 @@
 /** Where programs and people read what the API is: `/openapi.json` and `/reference`. */
-import { describe } from "./openapi.ts";
+import { type Described, describe } from "./openapi.ts";
 import { referencePage } from "./reference.ts";
-import type { Route } from "./route.ts";
 
 /** Answers a request for one of the two; `undefined` for any other path. */
 export type ServeDescription = (path: string) => Response | undefined;
 
-export function serveDescription(routes: readonly Route[], version: string): ServeDescription {
+export function serveDescription(routes: readonly Described[], version: string): ServeDescription {
   const api = describe(routes, version);
   const { html, contentSecurityPolicy } = referencePage(api);
   const text = JSON.stringify(api, null, 2);

@@ -32,6 +32,9 @@ export interface Parameter {
   readonly schema: Json;
 }
 
+/** A route as far as it is described. */
+export type Described = Pick<Route, "description">;
+
 const COMMON: Readonly<Record<number, Answer>> = {
   400: { description: "a field, a parameter or a header is wrong; `detail` names it" },
   401: { description: "a token is needed, or this one is not valid" },
@@ -108,7 +111,7 @@ function responseOf(status: number, { description, schema, contentType }: Answer
   return { description, ...(contentType !== undefined && { content: { [contentType]: {} } }) };
 }
 
-function operationOf(route: Route, named: Json): Operation {
+function operationOf(route: Described, named: Json): Operation {
   const { method, path, needs, summary, description, params, query, headers, answers } = route.description;
   const responses = Object.entries({ ...COMMON, ...answers });
   return {
@@ -129,7 +132,7 @@ function operationOf(route: Route, named: Json): Operation {
 }
 
 /** The description of `routes`. */
-export function describe(routes: readonly Route[], version: string): OpenApi {
+export function describe(routes: readonly Described[], version: string): OpenApi {
   const schemas: Json = {};
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
