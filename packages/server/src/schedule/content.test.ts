@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { compileContent, type RunValues } from "./content.ts";
 
 const values: RunValues = {
-  nowMs: Date.UTC(2026, 10, 24, 9, 30, 0, 250),
+  nowMs: Date.UTC(2026, 10, 24, 9, 31, 5, 250),
   dueAtMs: Date.UTC(2026, 10, 24, 9, 30),
   run: 7,
   schedule: "nightly",
@@ -18,12 +18,12 @@ function render(data: Json, timeZone = "UTC"): Json {
 }
 
 test.each<[Json, Json]>([
-  ["at {{now}}", "at 2026-11-24 10:30:00"],
+  ["at {{now}}", "at 2026-11-24 10:31:05"],
   ["{{dueAt}}", "2026-11-24T09:30:00.000Z"],
   ["{{run}} of {{schedule}}{{run}}", "7 of nightly7"],
-  ["{{now|HH:mm}}", "10:30"],
-  ["{{ now | HH:mm | Asia/Tokyo }}", "18:30"],
-  ["{{now||Asia/Tokyo}}", "2026-11-24 18:30:00"],
+  ["{{now|HH:mm}}", "10:31"],
+  ["{{ now | HH:mm | Asia/Tokyo }}", "18:31"],
+  ["{{now||Asia/Tokyo}}", "2026-11-24 18:31:05"],
   ["{{dueAt||Asia/Kolkata}}", "2026-11-24T15:00:00.000+05:30"],
   ["{{dueAt|EEE d MMM}}", "Tue 24 Nov"],
   ["no names, {one} brace, }} and $& $1 {{", "no names, {one} brace, }} and $& $1 {{"],
@@ -47,6 +47,7 @@ test.each<[Json, string]>([
   ["", "empty"],
   ["{{then}}", "unknown name in {{then}}"],
   ["{{}}", "unknown name in {{}}"],
+  ["{{first}} {{second}}", "unknown name in {{first}}"],
   ["{{constructor}}", "unknown name"],
   [{ deep: [[{ text: "{{nwo}}" }]] }, "unknown name in {{nwo}}"],
   ["{{run|HH}}", "run takes no format in {{run|HH}}"],
