@@ -20,7 +20,7 @@ export async function errorFor(response: Response, url: string): Promise<Error> 
   const said = `${status} ${printable(response.statusText)}${by === null ? "" : ` from ${printable(by)}`}`;
   if (FROM_PROXY.includes(status)) {
     return new UnreachableError(
-      `${url} cannot be reached: ${said}, a proxy that finds no Carillon behind it`,
+      `${url} cannot be reached: ${said}: a proxy without a Carillon behind it, or one that is not ready`,
     );
   }
   return new RefusedError(`${said}, not in Carillon's words; is ${url} its address?`, { status });

@@ -1,9 +1,12 @@
 /** All commands, in the order of the help. */
+
+import { backup } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { listen } from "./listen.ts";
 import { push } from "./push.ts";
+import { restore } from "./restore.ts";
 import { serve } from "./serve.ts";
 import { tokens } from "./tokens.ts";
 import { signToken } from "./tokens-sign.ts";
 
-export const commands: readonly Command[] = [serve, listen, push, ...tokens, signToken];
+export const commands: readonly Command[] = [serve, listen, push, ...tokens, signToken, backup, restore];

@@ -26,6 +26,11 @@ export interface RequestOptions {
   readonly isAnonymous?: boolean;
 }
 
+export interface DownloadOptions extends RequestOptions {
+  /** How long its bytes may pause; `timeoutMs` is for the answer to begin. */
+  readonly pauseMs?: number;
+}
+
 export interface Download {
   readonly headers: Headers;
   /** Its bytes. Throws if they end before they are complete or pause for too long. */
@@ -74,9 +79,10 @@ export class Api {
   }
 
   /** Resolves as soon as the answer begins. */
-  async download(path: string, options: RequestOptions = {}): Promise<Download> {
+  async download(path: string, options: DownloadOptions = {}): Promise<Download> {
     const response = await this.#within(options, (signal) => this.#send("GET", path, { ...options, signal }));
-    return { headers: response.headers, chunks: this.#chunksOf(response, options) };
+    const { pauseMs: timeoutMs = TIMEOUT_MS } = options;
+    return { headers: response.headers, chunks: this.#chunksOf(response, { ...options, timeoutMs }) };
   }
 
   async *#chunksOf({ body }: Response, options: RequestOptions): AsyncGenerator<Uint8Array> {
