@@ -22,6 +22,7 @@ import { nativeFanOut } from "./gateway/fan-out.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
+import { ApiKeys } from "./hub/api-keys.ts";
 import { noEvents } from "./hub/events.ts";
 import { Hub } from "./hub/hub.ts";
 import type { Limits } from "./hub/limits.ts";
@@ -90,7 +91,8 @@ interface Ground {
 async function serve(config: Config, { log, engine, access, tls }: Ground): Promise<RunningServer> {
   const { defaultChannel } = config;
   const limits = limitsOf(config);
-  const authenticate = access.authenticator(() => undefined);
+  const apiKeys = await ApiKeys.open(engine, { clock, log });
+  const authenticate = access.authenticator(apiKeys.kind);
   const metrics = createMetrics();
   const fanOut = nativeFanOut();
   const hub = new Hub({
@@ -117,7 +119,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
         restart,
       })
     : undefined;
-  const routes = allRoutes({ hub, backups });
+  const routes = allRoutes({ hub, apiKeys, backups });
   const rules = { defaultChannel, allowedOrigins: config.allowedOrigins, authenticate };
   const gateway = startGateway({
     host: config.host,
@@ -152,7 +154,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
       gateway.stopAccepting();
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
-      await hub.flush();
+      await Promise.all([hub.flush(), apiKeys.flush()]);
       await backups?.close();
       await engine.close();
     },

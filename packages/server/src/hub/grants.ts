@@ -26,6 +26,10 @@ export const grantFields = {
   presence: patterns,
 } satisfies Record<Grant, z.ZodType>;
 
+/** A text for people, of 1 to `most` characters, none of which moves a cursor or turns a line around. */
+export const shownText = (most: number) =>
+  z.string().regex(new RegExp(`^[^\\p{C}\\p{Zl}\\p{Zp}]{1,${most}}$`, "u"));
+
 export type Grants = { readonly [Name in Grant]?: readonly string[] | undefined };
 
 /** Access to what `grants` names, and to nothing else. */

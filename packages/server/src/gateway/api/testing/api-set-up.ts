@@ -7,7 +7,9 @@ import {
   authenticator,
   GRANTS,
   type Grant,
+  type TokenKind,
 } from "../../../hub/access.ts";
+import { ApiKeys } from "../../../hub/api-keys.ts";
 import { ADMIN_KEY } from "../../../hub/testing/defaults.ts";
 import { setUpHub } from "../../../hub/testing/hub-set-up.ts";
 import { silentLog } from "../../../lib/log.ts";
@@ -35,13 +37,12 @@ export interface Asked {
 }
 
 export async function setUpApi() {
-  const hub = await setUpHub();
-  const authenticate = authenticator({
-    kinds: [adminKeyKind(() => ADMIN_KEY), scriptedToken],
-    defaultChannel: "push",
-    anonymous: true,
-  });
-  const routes = allRoutes({ hub: hub.hub, backups: undefined });
+  const kinds: TokenKind[] = [adminKeyKind(() => ADMIN_KEY), scriptedToken];
+  const authenticate = authenticator({ kinds, defaultChannel: "push", anonymous: true });
+  const hub = await setUpHub(undefined, { authenticate });
+  const apiKeys = await ApiKeys.open(hub.engine, { clock: hub.clock, log: silentLog });
+  kinds.push(apiKeys.kind);
+  const routes = allRoutes({ hub: hub.hub, apiKeys, backups: undefined });
   const api = createApi(routes, { authenticate, log: silentLog, metrics: hub.metrics });
   const request = async (method: string, path: string, init: Asked = {}) => {
     const { token, ...rest } = init;
