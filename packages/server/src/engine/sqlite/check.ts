@@ -23,7 +23,7 @@ export function checkFile(file: string): void {
 
 /**
  * Looks at a file that is to take the data file's place, and so has to hold something.
- * @param thorough whether all of it is read and its indexes compared, whatever its size: 1.3 s for 1 GB in memory.
+ * @param thorough whether all of it is read and its indexes compared, whatever its size: 1 s for 1 GB in memory.
  * @throws {EngineError} if it must not.
  */
 export function checkBackup(file: string, { thorough }: { readonly thorough: boolean }): void {

@@ -19,8 +19,8 @@ import { makeDirectory } from "./lock.ts";
 import { problemOf } from "./problem.ts";
 
 /**
- * Has the next start in `dir` begin with what `file` holds, in place of what was staged before. Blocks: 2 s for 1 GB in
- * memory.
+ * Has the next start in `dir` begin with what `file` holds, in place of what was staged before. Blocks: 2.5 s for 1 GB in
+ * memory, 1 s with `move`.
  * @param move whether the file itself is taken where that can be done: on the same file system, and of one piece.
  * @throws {EngineError} that names the file if it is damaged, none of ours or of a newer Carillon, or the directory if it
  *   cannot be written; then nothing has changed.
@@ -32,14 +32,8 @@ export function stageRestore(dir: string, file: string, { move = false } = {}): 
   }
   makeDirectory(dir);
   const staged = join(dir, "restore.db");
-  const fresh = `${staged}.new`;
   try {
-    // Of a call that was cut off.
-    rmSync(fresh, { force: true });
-    if (!move || !isOfOnePiece(file) || !canRename(file, fresh)) copyDatabase(file, fresh);
-    // One that was put there by hand may have a log, which would be played into the new one.
-    for (const each of ["", "-wal", "-shm"]) rmSync(staged + each, { force: true });
-    renameSync(fresh, staged);
+    if (!move || !isOfOnePiece(file) || !canTake(file, staged)) copyAndTake(file, staged);
     syncDirectoryOf(staged);
   } catch (error) {
     if (error instanceof EngineError) throw error;
@@ -136,10 +130,24 @@ function isOfOnePiece(file: string): boolean {
   }
 }
 
-function canRename(file: string, to: string): boolean {
+function copyAndTake(file: string, staged: string): void {
+  const copy = `${staged}.new`;
+  // Of a call that was cut off.
+  rmSync(copy, { force: true });
+  copyDatabase(file, copy);
+  take(copy, staged);
+}
+
+/** The log of one that was put there by hand would be played into the new one. */
+function take(file: string, staged: string): void {
+  for (const log of ["-wal", "-shm"]) rmSync(staged + log, { force: true });
+  renameSync(file, staged);
+}
+
+function canTake(file: string, staged: string): boolean {
   try {
     syncFile(file);
-    renameSync(file, to);
+    take(file, staged);
     return true;
   } catch {
     // On another file system, or not ours to take; a copy may do, and says what is wrong if not.
