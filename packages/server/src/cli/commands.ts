@@ -2,6 +2,7 @@
 
 import { backup } from "./backup.ts";
 import type { Command } from "./command.ts";
+import { completion } from "./completion/completion.ts";
 import { listen } from "./listen.ts";
 import { push } from "./push.ts";
 import { restore } from "./restore.ts";
@@ -9,4 +10,13 @@ import { serve } from "./serve.ts";
 import { tokens } from "./tokens.ts";
 import { signToken } from "./tokens-sign.ts";
 
-export const commands: readonly Command[] = [serve, listen, push, ...tokens, signToken, backup, restore];
+export const commands: readonly Command[] = [
+  serve,
+  listen,
+  push,
+  ...tokens,
+  signToken,
+  backup,
+  restore,
+  completion(() => commands),
+];
