@@ -106,6 +106,24 @@ test("a restart keeps the key, the publications and the epoch", async () => {
   expect(after.epoch).toBe(before.epoch);
 });
 
+test("a backup is put back: what came later is gone, and the epoch is another", async () => {
+  const data = join(dir, "restored");
+  const file = join(dir, "backup.db");
+  const first = await Executable.serve("--data", data, "--push-every", "off");
+  const key = (await Bun.file(join(data, "admin.key")).text()).trim();
+  await publish(first.url, key, "one");
+  expect(await Executable.run("backup", file, "--url", first.url, "--key", key)).toMatchObject({ code: 0 });
+  const before = await publish(first.url, key, "two");
+  expect(await first.server.stop()).toBe(0);
+
+  expect(await Executable.run("restore", file, "--data", data, "--yes")).toMatchObject({ code: 0 });
+  const second = await Executable.serve("--data", data, "--push-every", "off");
+  await using _ = second.server;
+  const after = await publish(second.url, key, "three");
+  expect(after.publications.map(({ data: each }) => each)).toEqual(["one", "three"]);
+  expect(after.epoch).not.toBe(before.epoch);
+});
+
 /** Publishes to a channel; resolves to all that the channel holds then. */
 async function publish(url: string, token: string, text: string) {
   const client = new Sdk(url, { token });
