@@ -22,18 +22,20 @@ import { nativeFanOut } from "./gateway/fan-out.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { bundlePages } from "./gateway/pages.ts";
+import { Webhooks } from "./gateway/webhooks/webhooks.ts";
 import { ApiKeys } from "./hub/api-keys.ts";
 import { noEvents } from "./hub/events.ts";
 import { Hub } from "./hub/hub.ts";
 import type { Limits } from "./hub/limits.ts";
 import { systemClock as clock } from "./lib/clock.ts";
-import { sequentialIds, timeOrderedIds } from "./lib/ids.ts";
+import { chance, sequentialIds, timeOrderedIds } from "./lib/ids.ts";
 import { lineWriter } from "./lib/line-writer.ts";
 import { createLog, type Log } from "./lib/log.ts";
 import { createMetrics } from "./lib/metrics.ts";
 import { timestampFormat } from "./lib/timestamp.ts";
 import { startSchedule } from "./schedule/scheduler.ts";
 import { readTls } from "./tls.ts";
+import { readWebhookTarget } from "./webhook-target.ts";
 
 export interface RunningServer {
   /** The port that is listened on. */
@@ -63,6 +65,7 @@ const STOP_GRACE_MS = 5_000;
  */
 export async function startServer(config: Config): Promise<RunningServer> {
   const tls = readTls(config);
+  const webhookTarget = readWebhookTarget(config);
   const timestamp = timestampFormat(config.timeZone);
   const log = createLog({
     format: config.log,
@@ -74,7 +77,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const access = new AccessControl(config, { clock, log, dir: keepsFiles(config) ? config.data : undefined });
   const engine = await openEngine(config, log);
   try {
-    return await serve(config, { log, engine, access, tls });
+    return await serve(config, { log, engine, access, tls, webhookTarget });
   } catch (error) {
     await engine.close();
     throw error;
@@ -86,14 +89,21 @@ interface Ground {
   readonly engine: Engine;
   readonly access: AccessControl;
   readonly tls: ReturnType<typeof readTls>;
+  readonly webhookTarget: ReturnType<typeof readWebhookTarget>;
 }
 
-async function serve(config: Config, { log, engine, access, tls }: Ground): Promise<RunningServer> {
+async function serve(
+  config: Config,
+  { log, engine, access, tls, webhookTarget }: Ground,
+): Promise<RunningServer> {
   const { defaultChannel } = config;
   const limits = limitsOf(config);
   const apiKeys = await ApiKeys.open(engine, { clock, log });
   const authenticate = access.authenticator(apiKeys.kind);
   const metrics = createMetrics();
+  const nextId = sequentialIds();
+  const webhooks =
+    webhookTarget && new Webhooks(webhookTarget, { clock, log, metrics, nextId, chance, post: fetch });
   const fanOut = nativeFanOut();
   const hub = new Hub({
     engine,
@@ -103,7 +113,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
     authenticate,
     limits,
     metrics,
-    events: noEvents,
+    events: webhooks ?? noEvents,
     defaultChannel,
     nextPublicationId: timeOrderedIds(clock),
     idleTimeoutMs: config.idleTimeout,
@@ -130,7 +140,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
     clock,
     log,
     metrics,
-    nextId: sequentialIds(),
+    nextId,
     rules,
     api: createApi(routes, { authenticate, log, metrics }),
     serveDescription: serveDescription([...routes, streamRoute], manifest.version),
@@ -154,7 +164,7 @@ async function serve(config: Config, { log, engine, access, tls }: Ground): Prom
       gateway.stopAccepting();
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
-      await Promise.all([hub.flush(), apiKeys.flush()]);
+      await Promise.all([hub.flush(), apiKeys.flush(), webhooks?.stop()]);
       await backups?.close();
       await engine.close();
     },

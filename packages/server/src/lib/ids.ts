@@ -50,3 +50,8 @@ export function timeOrderedIds(clock: Pick<Clock, "wallMs">): NextId {
 export function randomName(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString("base64url");
 }
+
+/** A number from 0 up to but not 1, by which many that wait are spread over a time. Anybody may guess it. */
+export function chance(): number {
+  return Math.random();
+}
