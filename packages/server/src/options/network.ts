@@ -1,5 +1,6 @@
 /** How the server is reached, and whom it tells. */
 import { z } from "zod";
+import { isNetwork } from "../gateway/client-address.ts";
 import { list, option, text } from "./option.ts";
 
 const isFile = text((value) => value === "" || value.length < 4_096);
@@ -22,7 +23,7 @@ export const networkOptions = {
     shown: "off",
   }),
   "trusted-proxies": option({
-    schema: list,
+    schema: list.refine((networks) => networks.every(isNetwork)),
     expects: "addresses such as 127.0.0.1 or 10.0.0.0/8, separated by commas",
     placeholder: "ADDRESSES",
     about: "proxies whose X-Forwarded-For is believed",
