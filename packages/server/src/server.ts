@@ -117,6 +117,7 @@ async function serve(
     defaultChannel,
     nextPublicationId: timeOrderedIds(clock),
     idleTimeoutMs: config.idleTimeout,
+    maxFrameBytes: config.maxFrame,
     announcesPresence: config.presence,
   });
   const { promise: restartWanted, resolve: restart } = Promise.withResolvers<void>();
@@ -135,6 +136,8 @@ async function serve(
     host: config.host,
     port: config.port,
     tls,
+    maxBodyBytes: config.maxBody,
+    maxFrameBytes: config.maxFrame,
     hub,
     fanOut,
     clock,
