@@ -33,6 +33,8 @@ export function openGateway({ maxCount = 10, allowedOrigins = [] }: GatewayChoic
   });
   const gateway = startGateway({
     host: "127.0.0.1",
+    maxBodyBytes: 8 * 1024 * 1024,
+    maxFrameBytes: 65_536,
     port: 0,
     hub,
     fanOut,

@@ -21,6 +21,10 @@ export interface GatewayOptions extends StreamPorts {
   readonly port: number;
   /** Speaks https and wss with it. */
   readonly tls?: Tls | undefined;
+  /** The largest body of a request. */
+  readonly maxBodyBytes: number;
+  /** The largest frame of a client. */
+  readonly maxFrameBytes: number;
   readonly servePages: ServePages;
   /** Answers what is under `/v1/`. */
   readonly api: Api;
@@ -40,8 +44,6 @@ export interface Gateway {
 
 /** Seconds without progress after which a request, or a handshake that dribbles in, is cut off. */
 const REQUEST_TIMEOUT_S = 10;
-/** No route takes a body yet. */
-const MAX_BODY_BYTES = 64 * 1024;
 
 /**
  * Starts listening.
@@ -57,9 +59,9 @@ export function startGateway(options: GatewayOptions): Gateway {
     // Out of development Bun shares a port silently unless told not to: two servers, each with half of the clients.
     reusePort: false,
     idleTimeout: REQUEST_TIMEOUT_S,
-    maxRequestBodySize: MAX_BODY_BYTES,
+    maxRequestBodySize: options.maxBodyBytes,
     fetch: (request, self) => route(request, self, options, openStream),
-    websocket: webSocketHandler(options.hub),
+    websocket: webSocketHandler(options.hub, options.maxFrameBytes),
   });
   options.fanOut.attach(server);
   let stopped = Promise.resolve();

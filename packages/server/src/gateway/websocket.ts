@@ -4,7 +4,6 @@
  * What is here is only what has to know Bun. A socket is its session's `Outbound`; Bun's native topics are the
  * hub's fan-out, so one publish is one native call and one encoded frame for all who are subscribed.
  */
-import { MAX_FRAME_BYTES } from "@carillon/protocol/limits";
 import { SUBPROTOCOL } from "@carillon/protocol/version";
 import type { Server, WebSocketHandler } from "bun";
 import type { Hub } from "../hub/hub.ts";
@@ -68,9 +67,9 @@ function answer(
 }
 
 /** Bun's callbacks. Frames are handled synchronously: Bun would let async handlers of one socket overlap. */
-export function webSocketHandler(hub: Hub): WebSocketHandler<SocketData> {
+export function webSocketHandler(hub: Hub, maxFrameBytes: number): WebSocketHandler<SocketData> {
   return {
-    maxPayloadLength: MAX_FRAME_BYTES,
+    maxPayloadLength: maxFrameBytes,
     backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
     closeOnBackpressureLimit: true,
     // Deflating once per subscriber would cost more than all the rest of a fan-out.

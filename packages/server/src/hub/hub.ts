@@ -43,6 +43,8 @@ export interface HubPorts {
   readonly nextPublicationId: NextId;
   /** Silence after which a client is pinged; see `liveness.ts`. */
   readonly idleTimeoutMs: number;
+  /** The largest frame that a client may send; it is told so. */
+  readonly maxFrameBytes: number;
   readonly defaultChannel: string;
   /** In which channels members are told who comes and goes. */
   readonly announcesPresence: (channel: string) => boolean;

@@ -38,6 +38,7 @@ export interface SessionContext {
   /** It is known who a session is for and what it may do. */
   readonly identified: (session: Session) => void;
   readonly idleTimeoutMs: number;
+  readonly maxFrameBytes: number;
   readonly defaultChannel: string;
 }
 

@@ -5,7 +5,7 @@
 import { CloseCode } from "@carillon/protocol/codes";
 import type { Command, ErrorCode, Reply } from "@carillon/protocol/frames";
 import { encodeFrame, encodeHistoryReply, parseCommand } from "@carillon/protocol/json";
-import { MAX_FRAME_BYTES, MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
+import { MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
 import { decodePosition, encodePosition, type Position, START } from "@carillon/protocol/position";
 import { EngineError } from "../engine/engine.ts";
 import type { Access, Authenticated, Grant } from "./access.ts";
@@ -118,14 +118,14 @@ export class V1Session extends Session {
     this.#access = authenticated;
     this.device = device;
     this.context.identified(this);
-    const { clock, idleTimeoutMs, defaultChannel } = this.context;
+    const { clock, idleTimeoutMs, maxFrameBytes, defaultChannel } = this.context;
     return {
       type: "connected",
       id,
       session: this.info.id,
       time: new Date(clock.wallMs()).toISOString(),
       idleTimeoutMs,
-      maxFrameBytes: MAX_FRAME_BYTES,
+      maxFrameBytes,
       defaultChannel,
       ...expiry(authenticated),
     };

@@ -1,4 +1,5 @@
 /** What the tests of the hub and the gateway hand in where it does not matter. */
+import { MAX_FRAME_BYTES } from "@carillon/protocol/limits";
 import { createMetrics } from "../../lib/metrics.ts";
 import { adminAccess, adminKeyKind, authenticator } from "../access.ts";
 import { noEvents } from "../events.ts";
@@ -26,5 +27,5 @@ export function testLimits(): Limits {
 }
 
 export function testPorts() {
-  return { limits: testLimits(), metrics: createMetrics(), events: noEvents };
+  return { maxFrameBytes: MAX_FRAME_BYTES, limits: testLimits(), metrics: createMetrics(), events: noEvents };
 }
