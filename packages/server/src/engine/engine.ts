@@ -23,6 +23,10 @@
  * that no publish waits for it. What it dropped is remembered per lane (`read` reports it as `gap`); what expired or was
  * superseded is no gap.
  *
+ * **Records.** Calls that change records are seen one after the other, those in one commit too. `publish` with changes makes
+ * both in one commit. If a record is not as a change expects it, nothing of that call is done, and only that call rejects,
+ * with `conflict`. Repeats are no reason to leave the changes out.
+ *
  * **Epoch.** A random name of the log, made when the log is made: a new file, a new process of the memory engine.
  *
  * **Memory.** A channel that nobody publishes to costs none: caches are bounded.
@@ -117,17 +121,27 @@ export interface DevicePosition {
 
 /**
  * Something small kept beside the log, such as an API key: found by its kind and its id, both of printable ASCII, so
- * that every engine orders them alike. Opaque here.
+ * that every engine orders them alike, or by its time. Opaque here.
  */
 export interface KeptRecord {
   readonly kind: string;
   readonly id: string;
   /** JSON. */
   readonly data: string;
+  /** Whole milliseconds since 1970, by which `due` finds it; one without is never due. */
+  readonly dueMs?: number;
 }
 
-/** What becomes of a record: it is put in the place of the one before, or, without data, removed. */
-export type RecordChange = KeptRecord | (Omit<KeptRecord, "data"> & { readonly data: undefined });
+/** What becomes of a record: it is put in the place of the one before, with its time or without, or removed. */
+export interface RecordChange extends Omit<KeptRecord, "data"> {
+  /** `undefined` removes it. */
+  readonly data: string | undefined;
+  /**
+   * The call is refused with `conflict` unless the record's data is exactly this when its turn comes, what the same call
+   * has changed before included; `null` for no record. Absent: whatever is there.
+   */
+  readonly expect?: string | null;
+}
 
 /** How long a channel's publications are kept. Absent means without bound. */
 export interface Retention {
@@ -141,7 +155,7 @@ export type RetentionOf = (channel: string) => Retention;
 
 /** A commit that succeeded, for those who measure. */
 export interface CommitTaken {
-  /** Publications that were asked for in it, repeats included; 0 for one of positions, records or a probe alone. */
+  /** Publications that were asked for in it, repeats and conflicts included; 0 for one of positions, records or a probe alone. */
   readonly items: number;
   /** From its request until its reply, on the monotonic clock. */
   readonly ms: number;
@@ -151,8 +165,15 @@ export interface CommitTaken {
 export type OnCommit = (commit: CommitTaken) => void;
 
 export interface Engine {
-  /** @throws {EngineError} by rejection; then nothing of `items` was published. */
-  publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]>;
+  /**
+   * Publishes, and makes all of the changes in the same commit.
+   * @throws {EngineError} by rejection, `conflict` if a record is not as expected; then nothing of `items` was published
+   *   and nothing changed.
+   */
+  publish(
+    items: readonly NewPublication[],
+    changes?: readonly RecordChange[],
+  ): Promise<readonly PublishResult[]>;
   /** One listener; set once, before the first publish. It must not throw. */
   onPublication(listener: (commit: readonly Accepted[]) => void): void;
   /** Resolves once everything up to the top it reports has been announced here: what is announced later lies beyond it. */
@@ -166,9 +187,16 @@ export interface Engine {
   positionsOf(device: string): Promise<ReadonlyMap<string, Position>>;
   /** Notes positions. One of the same epoch only moves on, lane by lane; one of a new epoch replaces the old. */
   savePositions(positions: readonly DevicePosition[]): Promise<void>;
+  /** A record; nothing if there is none. */
+  record(kind: string, id: string): Promise<KeptRecord | undefined>;
   /** The records of a kind by id, after the id `after`; at most `limit`. */
   records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]>;
-  /** Makes all of the changes in one commit, in their order, or none. */
+  /** The records of a kind whose time is at most `untilMs`, the earliest first, then by id; at most `limit`. */
+  due(kind: string, untilMs: number, limit: number): Promise<readonly KeptRecord[]>;
+  /**
+   * Makes all of the changes in one commit, in their order, or none.
+   * @throws {EngineError} by rejection, `conflict` if a record is not as expected.
+   */
   saveRecords(changes: readonly RecordChange[]): Promise<void>;
   /**
    * Writes everything as it stands at one moment to a new file at `path`, a complete data file, while publishes and
@@ -185,9 +213,9 @@ export interface Engine {
 
 /**
  * Stable. `unavailable`: disk full, read-only, corrupt, unreachable; `closed`: `close` was called; `unsupported`: this
- * engine cannot do it, ever.
+ * engine cannot do it, ever; `conflict`: a record is not as the call expects it.
  */
-export type EngineErrorCode = "unavailable" | "closed" | "unsupported";
+export type EngineErrorCode = "unavailable" | "closed" | "unsupported" | "conflict";
 
 /** The engine cannot do what was asked, now. Its message is one line for operators. */
 export class EngineError extends Error {

@@ -1,20 +1,87 @@
 /** The records of the memory engine. */
 import type { KeptRecord, RecordChange } from "./engine.ts";
+import { Sorted } from "./sorted.ts";
 
-export class MemoryRecords {
-  /** By kind, then by id. */
-  readonly #kinds = new Map<string, Map<string, string>>();
+type Id = Pick<KeptRecord, "id">;
+type Due = Id & { readonly dueMs: number };
 
-  list(kind: string, after: string, limit: number): KeptRecord[] {
-    const records = [...(this.#kinds.get(kind) ?? [])].filter(([id]) => id > after);
-    records.sort(([one], [other]) => (one < other ? -1 : 1));
-    return records.slice(0, limit).map(([id, data]) => ({ kind, id, data }));
+const byId = ({ id: one }: Id, { id: other }: Id) => (one < other ? -1 : one > other ? 1 : 0);
+
+/** The records of one kind. */
+class Kind {
+  readonly #records = new Map<string, KeptRecord>();
+  readonly #byId = new Sorted<Id>(byId);
+  readonly #byTime = new Sorted<Due>((one, other) => one.dueMs - other.dueMs || byId(one, other));
+
+  get(id: string): KeptRecord | undefined {
+    return this.#records.get(id);
   }
 
-  save({ kind, id, data }: RecordChange): void {
-    const records = this.#kinds.get(kind) ?? new Map<string, string>();
-    if (data === undefined) records.delete(id);
-    else records.set(id, data);
-    this.#kinds.set(kind, records);
+  put(record: KeptRecord): void {
+    const { id, dueMs } = record;
+    const old = this.#records.get(id);
+    if (old === undefined) this.#byId.add({ id });
+    if (old?.dueMs !== dueMs) {
+      this.#forgetTime(old);
+      if (dueMs !== undefined) this.#byTime.add({ id, dueMs });
+    }
+    this.#records.set(id, record);
+  }
+
+  remove(id: string): void {
+    this.#forgetTime(this.#records.get(id));
+    if (this.#records.delete(id)) this.#byId.delete({ id });
+  }
+
+  list(after: string, limit: number): KeptRecord[] {
+    const ids: Id[] = [];
+    for (const each of this.#byId.after({ id: after })) {
+      if (ids.length >= limit) break;
+      ids.push(each);
+    }
+    return this.#of(ids);
+  }
+
+  due(untilMs: number, limit: number): KeptRecord[] {
+    const ids: Id[] = [];
+    for (const each of this.#byTime.after()) {
+      if (each.dueMs > untilMs || ids.length >= limit) break;
+      ids.push(each);
+    }
+    return this.#of(ids);
+  }
+
+  #of(ids: readonly Id[]): KeptRecord[] {
+    return ids.map(({ id }) => this.#records.get(id) as KeptRecord);
+  }
+
+  #forgetTime(record: KeptRecord | undefined): void {
+    if (record?.dueMs !== undefined) this.#byTime.delete({ id: record.id, dueMs: record.dueMs });
+  }
+}
+
+export class MemoryRecords {
+  readonly #kinds = new Map<string, Kind>();
+
+  get(kind: string, id: string): KeptRecord | undefined {
+    return this.#kinds.get(kind)?.get(id);
+  }
+
+  list(kind: string, after: string, limit: number): KeptRecord[] {
+    return this.#kinds.get(kind)?.list(after, limit) ?? [];
+  }
+
+  due(kind: string, untilMs: number, limit: number): KeptRecord[] {
+    return this.#kinds.get(kind)?.due(untilMs, limit) ?? [];
+  }
+
+  save({ kind, id, data, dueMs }: RecordChange): void {
+    let records = this.#kinds.get(kind);
+    if (records === undefined) {
+      records = new Kind();
+      this.#kinds.set(kind, records);
+    }
+    if (data === undefined) records.remove(id);
+    else records.put(dueMs === undefined ? { kind, id, data } : { kind, id, data, dueMs });
   }
 }

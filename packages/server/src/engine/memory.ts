@@ -129,9 +129,19 @@ class MemoryEngine implements Engine {
     }
   }
 
+  async record(kind: string, id: string): Promise<KeptRecord | undefined> {
+    this.#assertOpen();
+    return this.#records.get(kind, id);
+  }
+
   async records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
     this.#assertOpen();
     return this.#records.list(kind, after, limit);
+  }
+
+  async due(kind: string, untilMs: number, limit: number): Promise<readonly KeptRecord[]> {
+    this.#assertOpen();
+    return this.#records.due(kind, untilMs, limit);
   }
 
   async saveRecords(changes: readonly RecordChange[]): Promise<void> {

@@ -20,6 +20,7 @@ interface Row extends Omit<Accepted, "channel" | "expiresAtMs"> {
 }
 type Dropped = [id: number, high: number, normal: number, low: number];
 type Info = [channel: string, offset: number, count: number, bytes: number];
+type RecordRow = [kind: string, id: string, data: string, dueMs: number | null];
 type Scan = Omit<ReadPage, "epoch" | "gap">;
 
 export class Reader {
@@ -30,7 +31,9 @@ export class Reader {
   readonly #channels;
   readonly #channel;
   readonly #positions;
+  readonly #record;
   readonly #records;
+  readonly #due;
   readonly #scan;
 
   constructor(file: string) {
@@ -56,9 +59,10 @@ export class Reader {
     this.#positions = db.prepare(
       "SELECT channel, epoch, high, normal, low FROM device_position WHERE device = ?",
     );
-    this.#records = db.prepare<KeptRecord, [string, string, number]>(
-      "SELECT kind, id, data FROM record WHERE kind = ? AND id > ? ORDER BY id LIMIT ?",
-    );
+    const record = "SELECT kind, id, data, due_ms FROM record WHERE kind = ?";
+    this.#record = db.prepare(`${record} AND id = ?`);
+    this.#records = db.prepare(`${record} AND id > ? ORDER BY id LIMIT ?`);
+    this.#due = db.prepare(`${record} AND due_ms <= ? ORDER BY due_ms, id LIMIT ?`);
     this.#scan = db.prepare(
       "SELECT id, name, count, bytes, oldest_ms FROM channel WHERE id > ? ORDER BY id LIMIT ?",
     );
@@ -97,8 +101,16 @@ export class Reader {
     return new Map(rows.map(([channel, epoch, ...offsets]) => [channel, { epoch, offsets }]));
   }
 
+  record(kind: string, id: string): KeptRecord | undefined {
+    return (this.#record.values(kind, id) as RecordRow[]).map(recordOf)[0];
+  }
+
   records(kind: string, after: string, limit: number): KeptRecord[] {
-    return this.#records.all(kind, after, limit);
+    return (this.#records.values(kind, after, limit) as RecordRow[]).map(recordOf);
+  }
+
+  due(kind: string, untilMs: number, limit: number): KeptRecord[] {
+    return (this.#due.values(kind, untilMs, limit) as RecordRow[]).map(recordOf);
   }
 
   /** The next `limit` channels by number, for retention. */
@@ -142,6 +154,10 @@ export interface Scanned {
 
 function infoOf([channel, offset, count, bytes]: Info): Omit<ChannelInfo, "epoch"> {
   return { channel, offset, count, bytes };
+}
+
+function recordOf([kind, id, data, dueMs]: RecordRow): KeptRecord {
+  return dueMs === null ? { kind, id, data } : { kind, id, data, dueMs };
 }
 
 function publicationOf(channel: string, row: Row): Accepted {

@@ -57,7 +57,8 @@ test("a file of version 1 is brought up to date and goes on where it was", async
     ]);
     expect(await engine.publish([{ ...again, lane: 1 }])).toMatchObject([{ offset: life + 1 }]);
     expect(await engine.records("key", "", 10)).toHaveLength(life - 1);
-    await engine.saveRecords([{ kind: "key", id: "a", data: "{}" }]);
+    expect(await engine.due("key", 5, 10)).toHaveLength(life - 1);
+    await engine.saveRecords([{ kind: "key", id: "a", data: "{}", dueMs: 5 }]);
     await engine.close();
   }
   const other = join(dir, "other");

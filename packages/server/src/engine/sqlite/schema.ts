@@ -9,9 +9,11 @@ export const SCHEMA_VERSION = 2;
 
 const RECORDS = `
   CREATE TABLE record (
-    kind TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL,
+    kind TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, due_ms INTEGER,
     PRIMARY KEY (kind, id)
   ) STRICT, WITHOUT ROWID;
+  -- Ends with the id, as every index of such a table does: what is due at one time is in order already.
+  CREATE INDEX record_due ON record (kind, due_ms) WHERE due_ms IS NOT NULL;
 `;
 
 /** By the version that a file has: what makes it one of the next. */

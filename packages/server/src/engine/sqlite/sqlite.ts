@@ -158,8 +158,16 @@ class SqliteEngine implements Engine {
     return this.#commits.next().savePositions(positions);
   }
 
+  async record(kind: string, id: string): Promise<KeptRecord | undefined> {
+    return this.#read(() => this.#reader.record(kind, id));
+  }
+
   async records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
     return this.#read(() => this.#reader.records(kind, after, limit));
+  }
+
+  async due(kind: string, untilMs: number, limit: number): Promise<readonly KeptRecord[]> {
+    return this.#read(() => this.#reader.due(kind, untilMs, limit));
   }
 
   async saveRecords(changes: readonly RecordChange[]): Promise<void> {

@@ -44,7 +44,8 @@ export class Store {
          epoch = excluded.epoch`,
     );
     this.#putRecord = db.prepare(
-      "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data",
+      `INSERT INTO record VALUES (?, ?, ?, ?)
+       ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data, due_ms = excluded.due_ms`,
     );
     this.#removeRecord = db.prepare("DELETE FROM record WHERE kind = ? AND id = ?");
     this.#probe = db.prepare(
@@ -139,8 +140,8 @@ export class Store {
     this.#savePosition.run(device, channel, epoch, ...offsets);
   }
 
-  #saveRecord({ kind, id, data }: RecordChange): void {
+  #saveRecord({ kind, id, data, dueMs }: RecordChange): void {
     if (data === undefined) this.#removeRecord.run(kind, id);
-    else this.#putRecord.run(kind, id, data);
+    else this.#putRecord.run(kind, id, data, dueMs ?? null);
   }
 }

@@ -30,6 +30,44 @@ export function describeRecords(on: On): void {
     expect(await kept()).toEqual(["7"]);
   });
 
+  on("a record is found by its kind and id, and one that is not there is not", async ({ engine }) => {
+    const record = { kind: "key", id: "a", data: '"ü"' };
+    await engine.saveRecords([record, { ...record, id: "b", dueMs: 5 }]);
+    expect(await engine.record("key", "a")).toStrictEqual(record);
+    expect(await engine.record("key", "b")).toStrictEqual({ ...record, id: "b", dueMs: 5 });
+    expect(await engine.record("key", "c")).toBeUndefined();
+    expect(await engine.record("hook", "a")).toBeUndefined();
+  });
+
+  on("what is due comes by its time, then by its id, up to the time that was asked", async ({ engine }) => {
+    const at = (id: string, dueMs: number, kind = "run") => ({ kind, id, data: `"${id}"`, dueMs });
+    const [early, one, other, late] = [at("z", 1), at("a", 4e12), at("b", 4e12), at("c", 4e12 + 1)];
+    const never = { kind: "run", id: "never", data: "0" };
+    await engine.saveRecords([late, never, other, early, one, at("d", 2, "hook")]);
+    expect(await engine.due("run", 4e12, 10)).toStrictEqual([early, one, other]);
+    expect(await engine.due("run", 4e12 - 1, 10)).toEqual([early]);
+    expect(await engine.due("run", Number.MAX_SAFE_INTEGER, 2)).toEqual([early, one]);
+    expect(await engine.due("run", Number.MAX_SAFE_INTEGER, 10)).toEqual([early, one, other, late]);
+    expect(await engine.due("run", 0, 10)).toEqual([]);
+    expect(await engine.due("none", Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
+  });
+
+  on("a record that is put anew is due when that says, or never", async ({ engine }) => {
+    const record = { kind: "run", id: "a", data: "0" };
+    const due = async () => (await engine.due("run", 100, 10)).map(({ dueMs }) => dueMs);
+    for (const dueMs of [5, 7, 3]) {
+      await engine.saveRecords([{ ...record, dueMs }]);
+      expect(await due()).toEqual([dueMs]);
+    }
+    await engine.saveRecords([record]);
+    expect(await due()).toEqual([]);
+    expect(await engine.record("run", "a")).toStrictEqual(record);
+    await engine.saveRecords([{ ...record, dueMs: 9 }]);
+    expect(await due()).toEqual([9]);
+    await engine.saveRecords([{ ...record, data: undefined }]);
+    expect(await due()).toEqual([]);
+  });
+
   on("records and publications that come together are all kept", async ({ engine, item, commits }) => {
     const saving = engine.saveRecords([{ kind: "key", id: "a", data: '{"ü":"\\n"}' }]);
     const publishing = engine.publish([item()]);

@@ -27,7 +27,7 @@ export async function settle(): Promise<void> {
 /** `engine` with some of its methods replaced. */
 export function override(engine: Engine, methods: Partial<Engine>): Engine {
   return {
-    publish: (items) => engine.publish(items),
+    publish: (items, changes) => engine.publish(items, changes),
     onPublication: (listener) => engine.onPublication(listener),
     top: (channel) => engine.top(channel),
     read: (channel, request) => engine.read(channel, request),
@@ -35,6 +35,8 @@ export function override(engine: Engine, methods: Partial<Engine>): Engine {
     channel: (name) => engine.channel(name),
     positionsOf: (device) => engine.positionsOf(device),
     savePositions: (positions) => engine.savePositions(positions),
+    record: (kind, id) => engine.record(kind, id),
+    due: (kind, untilMs, limit) => engine.due(kind, untilMs, limit),
     records: (kind, after, limit) => engine.records(kind, after, limit),
     saveRecords: (changes) => engine.saveRecords(changes),
     backup: (path) => engine.backup(path),
