@@ -9,6 +9,10 @@ const FROM_PROXY = [502, 503, 504];
 export async function errorFor(response: Response, url: string): Promise<Error> {
   const { status, headers } = response;
   if (isProblem(headers)) return problemOf(response, url);
+  if (await isUnavailable(response)) {
+    const reason = "it cannot keep publications now; its log says why";
+    return new RefusedError(`${url} is not ready: ${reason}`, { status, code: "unavailable" });
+  }
   if (status >= 300 && status < 400) {
     // Followed, the key would go wherever the answer says.
     const target = printable(headers.get("location") ?? "another address");
@@ -20,7 +24,7 @@ export async function errorFor(response: Response, url: string): Promise<Error> 
   const said = `${status} ${printable(response.statusText)}${by === null ? "" : ` from ${printable(by)}`}`;
   if (FROM_PROXY.includes(status)) {
     return new UnreachableError(
-      `${url} cannot be reached: ${said}: a proxy without a Carillon behind it, or one that is not ready`,
+      `${url} cannot be reached: ${said}, a proxy that finds no Carillon behind it`,
     );
   }
   return new RefusedError(`${said}, not in Carillon's words; is ${url} its address?`, { status });
@@ -28,6 +32,13 @@ export async function errorFor(response: Response, url: string): Promise<Error> 
 
 function isProblem(headers: Headers): boolean {
   return headers.get("content-type")?.startsWith("application/problem+json") === true;
+}
+
+/** What `/readyz` answers when it is red. */
+async function isUnavailable(response: Response): Promise<boolean> {
+  if (response.headers.get("content-type")?.startsWith("application/json") !== true) return false;
+  const answer: unknown = await response.json().catch(() => undefined);
+  return (answer as { status?: unknown } | null | undefined)?.status === "unavailable";
 }
 
 async function problemOf(response: Response, url: string): Promise<Error> {

@@ -7,6 +7,8 @@ export interface Io {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly fetch: Fetch;
+  /** Starts to open a WebSocket. */
+  readonly openSocket: OpenSocket;
   /** Writes one line to standard output. */
   readonly out: (line: string) => void;
   /** Writes one line to standard error. */
@@ -31,6 +33,8 @@ export interface Io {
 
 /** The part of the global `fetch` that is used. */
 export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
+
+export type OpenSocket = (url: string, options: Bun.WebSocketOptions) => WebSocket;
 
 export interface Keyboard {
   /** Calls `press` for each key, not waiting for Enter. Returns a function that gives the terminal back. */

@@ -3,6 +3,7 @@
 import { backup } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { completion } from "./completion/completion.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { listen } from "./listen.ts";
 import { push } from "./push.ts";
 import { restore } from "./restore.ts";
@@ -18,5 +19,6 @@ export const commands: readonly Command[] = [
   signToken,
   backup,
   restore,
+  doctor,
   completion(() => commands),
 ];

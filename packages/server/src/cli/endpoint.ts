@@ -53,11 +53,15 @@ export interface Endpoint {
  * The server and the key that flags, the environment and, for a server on this machine, the file of a key name.
  * @throws {ConfigError} if one of them is no good. What is wrong with a key is said without showing it.
  */
-export function readEndpoint(flags: EndpointFlags, io: Pick<Io, "env" | "err">): Endpoint {
+export function readEndpoint(
+  flags: EndpointFlags,
+  io: Pick<Io, "env" | "err">,
+  keyFile = KEY_FILE,
+): Endpoint {
   const url = readUrl(flags.url, io.env);
   const isLoopback = isLoopbackHost(url.hostname);
   const ca = readCa(flags.ca, io.env);
-  const key = readKey(flags.key, isLoopback, io);
+  const key = readKey(flags.key, isLoopback ? keyFile : undefined, io);
   if (key !== undefined && url.protocol === "http:" && !isLoopback) {
     io.err(
       `carillon: warning: the key goes to ${url.host} unencrypted; use https where others share the network`,
@@ -114,11 +118,11 @@ function pick(
 
 function readKey(
   flag: string | undefined,
-  isLoopback: boolean,
+  keyFile: string | undefined,
   io: Pick<Io, "env" | "err">,
 ): string | undefined {
   const given = pick(flag, io.env, "key");
-  if (given === undefined) return isLoopback ? keptKey(io) : undefined;
+  if (given === undefined) return keyFile === undefined ? undefined : keptKey(keyFile, io);
   const [key, source] = given;
   // As a header it would be refused with a message that shows it.
   if (!/^[\x21-\x7e]+$/.test(key))
@@ -127,11 +131,11 @@ function readKey(
 }
 
 /** For the first five minutes: who started the server in this directory need not look for its key. */
-function keptKey(io: Pick<Io, "err">): string | undefined {
+function keptKey(path: string, io: Pick<Io, "err">): string | undefined {
   try {
-    const key = readFileSync(KEY_FILE, "utf8").trim();
+    const key = readFileSync(path, "utf8").trim();
     if (!/^[\x21-\x7e]+$/.test(key)) return undefined;
-    io.err(`carillon: using the key in ${KEY_FILE}`);
+    io.err(`carillon: using the key in ${path}`);
     return key;
   } catch {
     return undefined;

@@ -71,7 +71,7 @@ test.each([
   [
     () => new Response("<html>", { status: 502, headers: { server: "nginx" } }),
     UnreachableError,
-    "502  from nginx: a proxy without a Carillon behind it",
+    "502  from nginx, a proxy that finds no Carillon behind it",
   ],
   [
     () => new Response("", { status: 301, headers: { location: "https://other/" } }),

@@ -58,23 +58,24 @@ export class Api {
     schema: Schema,
     options: RequestOptions = {},
   ): Promise<z.output<Schema>> {
-    const text = await this.#within(options, async (signal) => {
-      const response = await this.#send(method, path, { ...options, signal });
-      return await response.text();
-    });
+    const { text } = await this.done(method, path, options);
     const parsed = schema.safeParse(parse(text));
     if (parsed.success) return parsed.data;
+    const status = 200;
     throw new RefusedError(`what answers at ${this.url} is no Carillon, or one of another version`, {
-      status: 200,
+      status,
     });
   }
 
-  /** Resolves when the server has done it. */
-  async done(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
+  /** Resolves to the whole answer when the server has done it. */
+  async done(
+    method: string,
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<{ readonly headers: Headers; readonly text: string }> {
     return await this.#within(options, async (signal) => {
       const response = await this.#send(method, path, { ...options, signal });
-      await response.bytes();
-      return response;
+      return { headers: response.headers, text: await response.text() };
     });
   }
 

@@ -112,7 +112,12 @@ test.each([
     3,
     "whether it was restored is not known",
   ],
-  ["/readyz", () => answerWith({}, 503), 3, "it was restored, but"],
+  [
+    "/readyz",
+    () => answerWith({ status: "unavailable" }, 503),
+    3,
+    "it was restored, but http://localhost:8080 is not ready",
+  ],
 ] as const)("%#: failing at %s it says how things stand", async (where, fail, expected, said) => {
   const { answer } = server((_, url) => (url.endsWith(where) ? fail() : undefined));
   const { code, err, out } = await run([file, "--yes", "--json"], { answer });

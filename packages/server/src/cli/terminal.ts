@@ -43,6 +43,7 @@ export function openTerminal({ stdin, stdout, stderr, env }: NodeJS.Process): Te
       env,
       clock: systemClock,
       fetch: (url, init) => fetch(url, init),
+      openSocket: (url, options) => new WebSocket(url, options),
       out: (line) => stdout.write(`${line}\n`),
       err,
       write,

@@ -1,6 +1,6 @@
 /** A terminal without a terminal, and a world without a network. */
 import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
-import type { Fetch, Io } from "../command.ts";
+import type { Fetch, Io, OpenSocket } from "../command.ts";
 
 export interface Request {
   readonly method: string;
@@ -34,6 +34,7 @@ export interface World {
   /** What a person types when asked; without, there is none. */
   readonly reply?: string;
   readonly outputIsTerminal?: boolean;
+  readonly openSocket?: OpenSocket;
 }
 
 export function fakeIo({
@@ -42,6 +43,9 @@ export function fakeIo({
   input = [],
   reply,
   outputIsTerminal = false,
+  openSocket = () => {
+    throw new Error("no sockets here");
+  },
 }: World = {}): FakeIo {
   const clock = new VirtualClock();
   const out: string[] = [];
@@ -64,6 +68,7 @@ export function fakeIo({
     env,
     clock,
     fetch,
+    openSocket,
     out: (line) => out.push(line),
     err: (line) => err.push(line),
     write: async (chunk) => {
