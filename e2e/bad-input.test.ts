@@ -102,7 +102,7 @@ test("a flood by a client that listens is told 1008", async () => {
   const start = server.out.all.length;
   await using client = await Client.connect("ws", server.wsUrl);
   client.sendMany("x", 1_500);
-  expect(await client.closed()).toMatchObject({ code: 1008, reason: "too many frames a second" });
+  expect(await client.closed()).toMatchObject({ code: 1008, reason: "too many frames or bytes a second" });
   await linesSince(start);
 });
 

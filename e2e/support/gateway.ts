@@ -35,6 +35,8 @@ export function openGateway({ maxCount = 10, allowedOrigins = [] }: GatewayChoic
     host: "127.0.0.1",
     maxBodyBytes: 8 * 1024 * 1024,
     maxFrameBytes: 65_536,
+    trustedProxies: [],
+    limits: shared.limits,
     port: 0,
     hub,
     fanOut,

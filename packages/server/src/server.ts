@@ -138,6 +138,8 @@ async function serve(
     tls,
     maxBodyBytes: config.maxBody,
     maxFrameBytes: config.maxFrame,
+    trustedProxies: config.trustedProxies,
+    limits,
     hub,
     fanOut,
     clock,

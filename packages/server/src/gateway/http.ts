@@ -1,13 +1,16 @@
 /** The HTTP gateway: one listener, and where each request goes. */
 import type { Server } from "bun";
+import { Admission, type AdmissionPorts } from "./admission.ts";
 import type { Api } from "./api/api.ts";
 import type { ServeDescription } from "./api/description.ts";
+import { boundedBody, UNBOUNDED } from "./body.ts";
+import { clientAddresses } from "./client-address.ts";
 import { acrossOrigins } from "./cors.ts";
 import { healthResponse, type Probe, readyResponse } from "./health.ts";
 import type { ServePages } from "./pages.ts";
 import { problemResponse } from "./problem.ts";
 import { type OpenStream, type StreamPorts, streamOpener } from "./sse.ts";
-import { type SocketData, upgrade, webSocketHandler } from "./websocket.ts";
+import { type SocketData, upgrade, type WebSocketPorts, webSocketHandler } from "./websocket.ts";
 
 /** PEM. */
 export interface Tls {
@@ -15,12 +18,14 @@ export interface Tls {
   readonly key: string;
 }
 
-export interface GatewayOptions extends StreamPorts {
+export interface GatewayOptions extends Omit<StreamPorts, "admission" | "addressOf">, AdmissionPorts {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
   /** Speaks https and wss with it. */
   readonly tls?: Tls | undefined;
+  /** Addresses and networks of proxies whose X-Forwarded-For counts. */
+  readonly trustedProxies: readonly string[];
   /** The largest body of a request. */
   readonly maxBodyBytes: number;
   /** The largest frame of a client. */
@@ -50,7 +55,12 @@ const REQUEST_TIMEOUT_S = 10;
  * @throws {Error} with `code` EADDRINUSE, EACCES and the like, when the address cannot be listened on.
  */
 export function startGateway(options: GatewayOptions): Gateway {
-  const openStream = streamOpener(options);
+  const ports = {
+    ...options,
+    admission: new Admission(options),
+    addressOf: clientAddresses(options.trustedProxies),
+  };
+  const openStream = streamOpener(ports);
   const server = Bun.serve<SocketData>({
     hostname: options.host,
     port: options.port,
@@ -59,9 +69,9 @@ export function startGateway(options: GatewayOptions): Gateway {
     // Out of development Bun shares a port silently unless told not to: two servers, each with half of the clients.
     reusePort: false,
     idleTimeout: REQUEST_TIMEOUT_S,
-    maxRequestBodySize: options.maxBodyBytes,
-    fetch: (request, self) => route(request, self, options, openStream),
-    websocket: webSocketHandler(options.hub, options.maxFrameBytes),
+    maxRequestBodySize: UNBOUNDED,
+    fetch: (request, self) => route(request, self, ports, openStream),
+    websocket: webSocketHandler(options.hub, ports.admission, options.maxFrameBytes),
   });
   options.fanOut.attach(server);
   let stopped = Promise.resolve();
@@ -81,7 +91,7 @@ export function startGateway(options: GatewayOptions): Gateway {
 function route(
   request: Request,
   server: Server<SocketData>,
-  options: GatewayOptions,
+  options: GatewayOptions & WebSocketPorts,
   openStream: OpenStream,
 ): Response | undefined | Promise<Response | undefined> {
   const url = URL.parse(request.url);
@@ -91,9 +101,13 @@ function route(
   if (url.pathname === "/healthz") return healthResponse(200, "alive");
   if (url.pathname === "/readyz") return readyResponse(options.probe);
   if (url.pathname.startsWith("/v1/")) {
-    const { allowedOrigins } = options.rules;
-    const answer = () => openStream(request, url, server) ?? options.api(request, url);
-    return acrossOrigins(request, allowedOrigins, answer);
+    const { rules, maxBodyBytes, metrics } = options;
+    const answer = () => {
+      const bounded = boundedBody(request, maxBodyBytes, metrics);
+      if (bounded instanceof Response) return bounded;
+      return openStream(request, url, server) ?? options.api(bounded, url);
+    };
+    return acrossOrigins(request, rules.allowedOrigins, answer);
   }
   const page = options.serveDescription(url.pathname) ?? options.servePages(request, url.pathname);
   if (page === undefined) {

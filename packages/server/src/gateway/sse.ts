@@ -9,6 +9,7 @@ import type { Hub } from "../hub/hub.ts";
 import { parseSince, type Since } from "../hub/since.ts";
 import type { SseInfo } from "../hub/sse-session.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { tokenOf, unauthorized } from "./bearer.ts";
 import { type Body, EventStream } from "./event-stream.ts";
@@ -59,11 +60,19 @@ export function streamOpener(ports: StreamPorts): OpenStream {
   return (request, url, server) => {
     const [, segment] = PATH.exec(url.pathname) ?? [];
     if (segment === undefined) return undefined;
+    const { admission, addressOf, metrics } = ports;
+    const address = addressOf(server.requestIP(request)?.address, request.headers.get("x-forwarded-for"));
+    const leave = admission.admitStream(address);
     const finish = (asked: StreamRequest) => {
-      const response = answer(asked, request, server, ports, keepAlive);
-      ports.metrics.requests.inc({ status: response.status });
+      const guest = { address, leave: typeof leave === "function" ? leave : () => {} };
+      const response = asked.ok
+        ? open(asked, request, server, ports, keepAlive, guest)
+        : refused(asked, address, ports.log);
+      if (!asked.ok || request.method === "HEAD") guest.leave();
+      metrics.requests.inc({ status: response.status });
       return response;
     };
+    if (typeof leave !== "function") return finish({ ok: false, ...leave });
     const asked = readStreamRequest(request, url, segment, ports.rules);
     return asked instanceof Promise ? asked.then(finish) : finish(asked);
   };
@@ -122,29 +131,41 @@ function refuse(
   return { ok: false, problem: { status, code, detail }, ...(headers !== undefined && { headers }) };
 }
 
-function answer(
-  asked: StreamRequest,
+function refused(
+  { problem, headers }: Extract<StreamRequest, { ok: false }>,
+  address: string,
+  log: Log,
+): Response {
+  log.debug(`Stream refused: ${problem.code}`, { address, ...problem });
+  return problemResponse(problem, headers);
+}
+
+/** Who has been let in, until it is told to leave. */
+interface Guest {
+  readonly address: string;
+  readonly leave: () => void;
+}
+
+function open(
+  { ok: _, ...asked }: Extract<StreamRequest, { ok: true }>,
   request: Request,
   server: Server<SocketData>,
   ports: StreamPorts,
   keepAlive: KeepAlive,
+  guest: Guest,
 ): Response {
-  const address = server.requestIP(request)?.address ?? "unknown";
-  if (!asked.ok) {
-    ports.log.debug(`Stream refused: ${asked.problem.code}`, { address, ...asked.problem });
-    return problemResponse(asked.problem, asked.headers);
-  }
   // Bun would cut a stream that has been silent for the time that other requests get.
   if (request.method !== "HEAD") server.timeout(request, 0);
   let stream: EventStream | undefined;
-  const { ok: _, ...info } = { ...asked, id: ports.nextId(), address };
+  const info = { ...asked, id: ports.nextId(), address: guest.address };
   const source: Bun.DirectUnderlyingSource = {
     type: "direct",
     /** Not called for HEAD, nor when the client has left before. */
     pull(controller) {
-      stream = start(controller, info, ports, keepAlive, () => server.timeout(request, LAST_WORD_S));
+      const ending = () => server.timeout(request, LAST_WORD_S);
+      stream = start(controller, info, ports, keepAlive, { ending, ended: guest.leave });
     },
-    cancel: () => stream?.gone(),
+    cancel: () => (stream === undefined ? guest.leave() : stream.gone()),
   };
   // The DOM's types, which the tests are compiled with, know nothing of direct streams.
   const body = new ReadableStream(source as object);
@@ -156,7 +177,7 @@ function start(
   info: SseInfo,
   { hub, fanOut, metrics }: StreamPorts,
   keepAlive: KeepAlive,
-  ending: () => void,
+  { ending, ended }: { readonly ending: () => void; readonly ended: () => void },
 ): EventStream {
   const stream = new EventStream(body, fanOut, {
     alive: () => session.seen(),
@@ -164,6 +185,7 @@ function start(
     slow: () => metrics.slowConsumers.inc(),
     ending,
     ended(code, reason) {
+      ended();
       forget();
       hub.disconnect(session, code, reason);
     },

@@ -12,6 +12,8 @@ import type { Session, SessionInfo } from "../hub/session.ts";
 import type { TextInfo } from "../hub/text-session.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
+import type { Admission } from "./admission.ts";
+import type { ClientAddress } from "./client-address.ts";
 import { type Handshake, type HandshakeRules, readHandshake } from "./handshake.ts";
 import { problemResponse } from "./problem.ts";
 
@@ -29,6 +31,8 @@ export const BACKPRESSURE_LIMIT_BYTES = 1024 * 1024;
 
 export interface WebSocketPorts {
   readonly rules: HandshakeRules;
+  readonly admission: Admission;
+  readonly addressOf: ClientAddress;
   readonly nextId: NextId;
   readonly log: Log;
 }
@@ -38,10 +42,17 @@ export function upgrade(
   request: Request,
   url: URL,
   server: Server<SocketData>,
-  { rules, nextId, log }: WebSocketPorts,
+  { rules, admission, addressOf, nextId, log }: WebSocketPorts,
 ): Response | undefined | Promise<Response | undefined> {
-  const address = server.requestIP(request)?.address ?? "unknown";
-  const finish = (handshake: Handshake) => answer(handshake, request, server, address, { nextId, log });
+  const address = addressOf(server.requestIP(request)?.address, request.headers.get("x-forwarded-for"));
+  const refusal = admission.enter(address);
+  if (refusal !== undefined)
+    return answer({ ok: false, ...refusal }, request, server, address, { nextId, log });
+  const finish = (handshake: Handshake) => {
+    const response = answer(handshake, request, server, address, { nextId, log });
+    if (response !== undefined) admission.leave(address);
+    return response;
+  };
   const handshake = readHandshake(request, url, rules);
   return handshake instanceof Promise ? handshake.then(finish) : finish(handshake);
 }
@@ -67,7 +78,11 @@ function answer(
 }
 
 /** Bun's callbacks. Frames are handled synchronously: Bun would let async handlers of one socket overlap. */
-export function webSocketHandler(hub: Hub, maxFrameBytes: number): WebSocketHandler<SocketData> {
+export function webSocketHandler(
+  hub: Hub,
+  admission: Admission,
+  maxFrameBytes: number,
+): WebSocketHandler<SocketData> {
   return {
     maxPayloadLength: maxFrameBytes,
     backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
@@ -96,7 +111,8 @@ export function webSocketHandler(hub: Hub, maxFrameBytes: number): WebSocketHand
       socket.data.session?.drain();
     },
     close(socket, code, reason) {
-      const { session } = socket.data;
+      const { session, info } = socket.data;
+      admission.leave(info.address);
       socket.data.session = undefined;
       if (session !== undefined) hub.disconnect(session, code, reason);
     },
