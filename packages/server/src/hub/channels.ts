@@ -9,6 +9,7 @@ import { CODECS, type Codec } from "./codecs.ts";
 import type { EventSink } from "./events.ts";
 import type { FanOut } from "./ports.ts";
 import type { Session } from "./session.ts";
+import { notePublished } from "./slow-readers.ts";
 
 /** A channel while somebody watches it. */
 export interface Channel {
@@ -21,6 +22,8 @@ export interface Channel {
   delivered: number;
   /** "" until known. */
   epoch: string;
+  /** How much was published since its members were looked at; see `slow-readers.ts`. */
+  unlooked: number;
   /** Waits for `epoch` and `delivered`; `undefined` once they are known. */
   opening: Promise<void> | undefined;
 }
@@ -41,6 +44,8 @@ export class Channels {
   readonly #metrics: Metrics;
   readonly #events: EventSink;
   readonly #watched = new Map<string, Channel>();
+  /** The members of all channels together. */
+  subscriptions = 0;
 
   constructor({ engine, fanOut, clock, metrics, events }: ChannelsPorts) {
     this.#engine = engine;
@@ -79,16 +84,19 @@ export class Channels {
         live: new Map(),
         delivered: -1,
         epoch: "",
+        unlooked: 0,
         opening: undefined,
       };
       this.#watched.set(name, channel);
     }
+    const before = channel.members.size;
     channel.members.add(session);
+    this.subscriptions += channel.members.size - before;
     return channel;
   }
 
   leave(channel: Channel, session: Session): void {
-    channel.members.delete(session);
+    if (channel.members.delete(session)) this.subscriptions -= 1;
     if (channel.members.size === 0) this.#watched.delete(channel.name);
   }
 
@@ -132,7 +140,9 @@ export class Channels {
     for (const codec of CODECS) {
       const live = channel.live.get(codec);
       if (!live) continue;
-      this.#fanOut.publish(codec.topic(channel.name), codec.publication(channel, publication));
+      const frame = codec.publication(channel, publication);
+      this.#fanOut.publish(codec.topic(channel.name), frame);
+      notePublished(channel, frame.length);
       this.#metrics.deliveries.inc(live);
     }
   }

@@ -7,7 +7,7 @@
  *     await hub.publish([{ channel: "push", data: "Backup done" }]);
  *     hub.disconnect(session, 1000, "");
  */
-import { CloseCode } from "@carillon/protocol/codes";
+import { ABNORMAL_CLOSURE, CloseCode } from "@carillon/protocol/codes";
 import type { ChannelInfo, Engine, PublishResult } from "../engine/engine.ts";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
@@ -26,6 +26,7 @@ import type { FanOut, Outbound } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { Publisher, type PublishItem } from "./publisher.ts";
 import type { Session, SessionContext, SessionInfo } from "./session.ts";
+import { wasSlow } from "./slow-readers.ts";
 import { type SseInfo, SseSession } from "./sse-session.ts";
 import { type TextInfo, TextSession } from "./text-session.ts";
 import { V1Session } from "./v1-session.ts";
@@ -52,11 +53,21 @@ export interface HubPorts {
 
 export { EngineError } from "../engine/engine.ts";
 
+/** RFC 6455's "no code was given" and "broke the protocol", besides ours. A client can say any of 2,000 others. */
+const COUNTED_CODES: ReadonlySet<number> = new Set([
+  ...Object.values(CloseCode),
+  ABNORMAL_CLOSURE,
+  1002,
+  1005,
+]);
+
 export class Hub {
   readonly #engine: Engine;
   readonly #log: Log;
   readonly #context: SessionContext;
   readonly #sessions = new Set<Session>();
+  /** How many of them speak each protocol. */
+  readonly #speakers: Record<ConnectionEvent["protocol"], number> = { text: 0, v1: 0, sse: 0 };
   readonly #events: EventSink;
   /** How many connections each device has, of those that have any. */
   readonly #devices = new Map<string, number>();
@@ -89,6 +100,12 @@ export class Hub {
     return this.#sessions.size;
   }
 
+  /** Figures for those who watch the server; nothing is counted for them when they ask. */
+  get figures() {
+    const { size, subscriptions } = this.#context.channels;
+    return { connections: this.#speakers, subscriptions, watchedChannels: size };
+  }
+
   /** A plain-text client has connected. It is subscribed to its channels at once. */
   connectText(info: TextInfo, outbound: Outbound): Session {
     return this.#connect(new TextSession(info, outbound, this.#context));
@@ -106,6 +123,7 @@ export class Hub {
 
   #connect(session: Session): Session {
     this.#sessions.add(session);
+    this.#speakers[session.protocol] += 1;
     const { id, address } = session.info;
     this.#log.info(`Client connected. Total connections: ${this.connections}`, { session: id, address });
     this.#context.metrics.connected.inc({ protocol: session.protocol });
@@ -123,11 +141,14 @@ export class Hub {
   /** A client's connection has ended, whoever ended it, with the close code that was seen. */
   disconnect(session: Session, code: number, reason: string): void {
     if (!this.#sessions.delete(session)) return;
+    this.#speakers[session.protocol] -= 1;
+    const { metrics } = this.#context;
+    if (wasSlow(session, code)) metrics.slowConsumers.inc();
     session.end(code === CloseCode.normal || code === CloseCode.goingAway);
     const { id, address } = session.info;
     const fields = { session: id, address, code, reason };
     this.#log.info(`Client disconnected. Total connections: ${this.connections}`, fields);
-    this.#context.metrics.disconnected.inc({ code });
+    metrics.disconnected.inc({ code: COUNTED_CODES.has(code) ? code : "other" });
     if (session.access !== undefined) this.#left(session, code);
   }
 

@@ -61,6 +61,8 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
   lastSeenMs: number;
   /** Whether a ping has been sent since then. */
   pinged = false;
+  /** Bytes that it had not read when last looked at: once it has ended, its outbound says 0. */
+  unread = 0;
   protected readonly context: SessionContext;
   #windowStartMs: number;
   #framesInWindow = 0;
@@ -135,8 +137,18 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
 
   /** Ends the connection of a client that is gone: with a code if it may still read it, else at once. */
   drop(): void {
-    if (this.outbound.getBufferedAmount() > 0) this.outbound.terminate();
-    else this.close(CloseCode.idleTimeout, "silent for too long");
+    if (this.outbound.getBufferedAmount() === 0) {
+      this.close(CloseCode.idleTimeout, "silent for too long");
+      return;
+    }
+    this.context.metrics.slowConsumers.inc();
+    this.unread = 0;
+    this.outbound.terminate();
+  }
+
+  /** Looks at how much is unread. */
+  noteUnread(): void {
+    this.unread = this.outbound.getBufferedAmount();
   }
 
   /** The connection is gone. */
@@ -148,6 +160,7 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
 
   /** The client has taken what was waiting for it. */
   drain(): void {
+    this.noteUnread();
     const waiting = this.#waiting;
     this.#waiting = undefined;
     for (const resume of waiting ?? []) resume();

@@ -1,6 +1,7 @@
 /**
  * What the server counts, in Prometheus' terms; `docs/operations.md` explains each. Names are stable: dashboards and alerts
- * are built on them.
+ * are built on them. Labels have few values, which the server chooses: never a channel, an address or anything else that
+ * a client can make up, as each value is kept for ever. A counter costs 11 ns, one with a label or a histogram 130 ns.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
@@ -33,6 +34,34 @@ export function createMetrics() {
         },
       });
     },
+    /** The same, by label. */
+    gauges(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>) {
+      new Gauge({
+        name,
+        help,
+        labelNames: [label],
+        registers,
+        collect() {
+          for (const [value, figure] of Object.entries(read())) this.set({ [label]: value }, figure);
+        },
+      });
+    },
+    /** A figure that somebody else counts, and that only grows. */
+    total(name: string, help: string, read: () => number) {
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    },
+    /** What does not change, said in labels. */
+    info(name: string, help: string, labels: Readonly<Record<string, string>>) {
+      new Gauge({ name, help, labelNames: Object.keys(labels), registers }).set(labels, 1);
+    },
     publications: counter("carillon_publications_total", "Publications accepted."),
     deliveries: counter("carillon_deliveries_total", "Live publications handed to connections."),
     deliverySeconds: histogram(
@@ -44,7 +73,7 @@ export function createMetrics() {
     disconnected: labelled("carillon_connections_closed_total", "Connections ended, by close code.", "code"),
     slowConsumers: counter(
       "carillon_slow_consumers_total",
-      "Connections cut because they did not read what was sent to them.",
+      "Connections that ended because they did not read what was sent to them.",
     ),
     refused: labelled("carillon_refused_total", "Requests, handshakes and frames refused, by code.", "code"),
     requests: labelled("carillon_http_requests_total", "Answers of the HTTP API, by status.", "status"),
