@@ -1,5 +1,6 @@
 /** The real gateway and real sockets: what becomes of the memory when the reader of a stream does not keep up. */
 import { expect, test } from "bun:test";
+import { CloseCode } from "@carillon/protocol/codes";
 import { openGateway } from "./support/gateway.ts";
 import { OPCODE, RawSocket } from "./support/raw-socket.ts";
 import { StreamSocket } from "./support/stream-socket.ts";
@@ -69,4 +70,16 @@ test("one that comes back to 30 MB and reads in fits gets all of it, in order, a
   );
   expect(most).toBeGreaterThan(0);
   expect(most).toBeLessThan(MB);
+});
+
+test("after the end of a stream its connection gets the time of any other, though it had none before", async () => {
+  await using server = openGateway();
+  const { hub, gateway } = server;
+  await using socket = await RawSocket.connect(gateway.port);
+  socket.write(`GET ${STREAM} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+  await socket.head();
+  for (const session of hub.sessions) session.close(CloseCode.disconnected, "the end");
+  // Otherwise Bun would keep it for ever: whoever opens streams and does not leave could take all connections.
+  await socket.ended();
+  expect(hub.connections).toBe(0);
 });
