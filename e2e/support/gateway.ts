@@ -47,6 +47,7 @@ export function openGateway({ maxCount = 10, allowedOrigins = [] }: GatewayChoic
     rules: { defaultChannel: "push", allowedOrigins, authenticate },
     servePages: () => undefined,
     api: () => new Response(),
+    serveMetrics: () => undefined,
     serveDescription: () => undefined,
     probe: () => engine.probe(),
   });

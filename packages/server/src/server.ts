@@ -21,6 +21,7 @@ import { streamRoute } from "./gateway/api/stream.ts";
 import { nativeFanOut } from "./gateway/fan-out.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
+import { metricsRoute } from "./gateway/metrics-route.ts";
 import { bundlePages } from "./gateway/pages.ts";
 import { Webhooks } from "./gateway/webhooks/webhooks.ts";
 import { ApiKeys } from "./hub/api-keys.ts";
@@ -31,8 +32,9 @@ import { systemClock as clock } from "./lib/clock.ts";
 import { chance, sequentialIds, timeOrderedIds } from "./lib/ids.ts";
 import { lineWriter } from "./lib/line-writer.ts";
 import { createLog, type Log } from "./lib/log.ts";
-import { createMetrics } from "./lib/metrics.ts";
+import { createMetrics, type Metrics } from "./lib/metrics.ts";
 import { timestampFormat } from "./lib/timestamp.ts";
+import { countCommits, watch } from "./metrics-sources.ts";
 import { startSchedule } from "./schedule/scheduler.ts";
 import { readTls } from "./tls.ts";
 import { readWebhookTarget } from "./webhook-target.ts";
@@ -75,9 +77,10 @@ export async function startServer(config: Config): Promise<RunningServer> {
     write: lineWriter(process.stdout),
   });
   const access = new AccessControl(config, { clock, log, dir: keepsFiles(config) ? config.data : undefined });
-  const engine = await openEngine(config, log);
+  const metrics = createMetrics();
+  const engine = await openEngine(config, log, metrics);
   try {
-    return await serve(config, { log, engine, access, tls, webhookTarget });
+    return await serve(config, { log, metrics, engine, access, tls, webhookTarget });
   } catch (error) {
     await engine.close();
     throw error;
@@ -86,6 +89,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
 interface Ground {
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly engine: Engine;
   readonly access: AccessControl;
   readonly tls: ReturnType<typeof readTls>;
@@ -94,13 +98,12 @@ interface Ground {
 
 async function serve(
   config: Config,
-  { log, engine, access, tls, webhookTarget }: Ground,
+  { log, metrics, engine, access, tls, webhookTarget }: Ground,
 ): Promise<RunningServer> {
   const { defaultChannel } = config;
   const limits = limitsOf(config);
   const apiKeys = await ApiKeys.open(engine, { clock, log });
   const authenticate = access.authenticator(apiKeys.kind);
-  const metrics = createMetrics();
   const nextId = sequentialIds();
   const webhooks =
     webhookTarget && new Webhooks(webhookTarget, { clock, log, metrics, nextId, chance, post: fetch });
@@ -148,11 +151,13 @@ async function serve(
     nextId,
     rules,
     api: createApi(routes, { authenticate, log, metrics }),
+    serveMetrics: metricsRoute({ allowed: config.metrics, metrics, authenticate }),
     serveDescription: serveDescription([...routes, streamRoute], manifest.version),
     servePages: await bundlePages(),
     probe: sharedProbe(() => engine.probe()),
   });
-  const stopSchedule = startTimedPush(config, log, hub);
+  const stopWatching = watch(metrics, { hub, webhooks, clock });
+  const stopSchedule = startTimedPush(config, log, hub, metrics);
   return {
     port: gateway.port,
     log,
@@ -166,6 +171,7 @@ async function serve(
     },
     async stop() {
       stopSchedule();
+      stopWatching();
       gateway.stopAccepting();
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
@@ -212,13 +218,14 @@ function keepsFiles({ memory, engine }: Config): boolean {
 }
 
 /** The only place that names engines. */
-async function openEngine(config: Config, log: Log): Promise<Engine> {
+async function openEngine(config: Config, log: Log, metrics: Metrics): Promise<Engine> {
   const { retention: retentionOf, data: dir } = config;
-  if (!keepsFiles(config)) return openMemoryEngine({ clock, retentionOf });
-  return openSqliteEngine({ dir, clock, log, retentionOf });
+  const onCommit = countCommits(metrics);
+  if (!keepsFiles(config)) return openMemoryEngine({ clock, retentionOf, onCommit });
+  return openSqliteEngine({ dir, clock, log, retentionOf, onCommit });
 }
 
-function startTimedPush(config: Config, log: Log, hub: Hub): () => void {
+function startTimedPush(config: Config, log: Log, hub: Hub, metrics: Metrics): () => void {
   if (config.pushEvery === undefined) return () => {};
   const rule = { channel: config.defaultChannel, text: config.pushText, everyMs: config.pushEvery };
   const publish = (channel: string, data: string) => {
@@ -226,5 +233,6 @@ function startTimedPush(config: Config, log: Log, hub: Hub): () => void {
       .publish([{ channel, data }])
       .catch((error) => log.error(`The timed push was refused: ${error.message}`));
   };
-  return startSchedule(rule, { clock, log, timestamp: timestampFormat(config.timeZone), publish });
+  const late = (ms: number) => metrics.scheduleLatenessSeconds.observe(ms / 1e3);
+  return startSchedule(rule, { clock, log, timestamp: timestampFormat(config.timeZone), publish, late });
 }

@@ -7,6 +7,7 @@ import { boundedBody, UNBOUNDED } from "./body.ts";
 import { clientAddresses } from "./client-address.ts";
 import { acrossOrigins } from "./cors.ts";
 import { healthResponse, type Probe, readyResponse } from "./health.ts";
+import type { ServeMetrics } from "./metrics-route.ts";
 import type { ServePages } from "./pages.ts";
 import { problemResponse } from "./problem.ts";
 import { type OpenStream, type StreamPorts, streamOpener } from "./sse.ts";
@@ -33,6 +34,7 @@ export interface GatewayOptions extends Omit<StreamPorts, "admission" | "address
   readonly servePages: ServePages;
   /** Answers what is under `/v1/`. */
   readonly api: Api;
+  readonly serveMetrics: ServeMetrics;
   readonly serveDescription: ServeDescription;
   /** A durable round trip through the engine; rejects when that cannot be had. */
   readonly probe: Probe;
@@ -109,7 +111,10 @@ function route(
     };
     return acrossOrigins(request, rules.allowedOrigins, answer);
   }
-  const page = options.serveDescription(url.pathname) ?? options.servePages(request, url.pathname);
+  const page =
+    options.serveMetrics(request, url) ??
+    options.serveDescription(url.pathname) ??
+    options.servePages(request, url.pathname);
   if (page === undefined) {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });
   }

@@ -8,6 +8,7 @@ import { startSchedule } from "./scheduler.ts";
 
 function start(clock: VirtualClock, everyMs: number, port: Clock = clock) {
   const runs: { atMs: number; channel: string; text: string }[] = [];
+  const latenesses: number[] = [];
   const stop = startSchedule(
     { channel: "push", text: "at {{now}}", everyMs },
     {
@@ -15,9 +16,10 @@ function start(clock: VirtualClock, everyMs: number, port: Clock = clock) {
       log: silentLog,
       timestamp: timestampFormat("UTC"),
       publish: (channel, text) => runs.push({ atMs: clock.monotonicMs(), channel, text }),
+      late: (ms) => latenesses.push(ms),
     },
   );
-  return { runs, stop };
+  return { runs, latenesses, stop };
 }
 
 test("one push per interval, the first after one interval, with the time filled in", () => {
@@ -36,9 +38,11 @@ test("the thousandth push is as punctual as the first, though every timer fires 
     monotonicMs: () => clock.monotonicMs(),
     setTimer: (delayMs, fire) => clock.setTimer(delayMs + 7.3, fire),
   };
-  const { runs } = start(clock, 1_000, late);
+  const { runs, latenesses } = start(clock, 1_000, late);
   clock.advance(1_000_500);
   expect(runs).toHaveLength(1_000);
+  expect(latenesses).toHaveLength(1_000);
+  for (const ms of latenesses) expect(ms).toBeCloseTo(7.3);
   for (const [index, { atMs }] of runs.entries()) expect(atMs - (index + 1) * 1_000).toBeCloseTo(7.3);
 });
 
@@ -95,6 +99,7 @@ test("a text that cannot be rendered is refused at the start, not at the run", (
     log: silentLog,
     timestamp: timestampFormat("UTC"),
     publish: () => {},
+    late: () => {},
   };
   expect(() => startSchedule({ channel: "push", text: "{{nope}}", everyMs: 1_000 }, ports)).toThrow(
     RangeError,

@@ -22,6 +22,8 @@ export interface SchedulerPorts {
   readonly log: Log;
   readonly timestamp: FormatTimestamp;
   readonly publish: (channel: string, text: string) => void;
+  /** Hears how late each run is. */
+  readonly late: (ms: number) => void;
 }
 
 /**
@@ -46,6 +48,7 @@ export function startSchedule(rule: ScheduleRule, ports: SchedulerPorts): Cancel
     if (nowMs < dueMs) return armFor(dueMs);
     armFor(nextDue(anchorMs, rule.everyMs, nowMs));
     ports.publish(rule.channel, template.render({ now: ports.timestamp(clock.wallMs()) }));
+    ports.late(nowMs - dueMs);
     log.debug("Schedule run published", { channel: rule.channel, latenessMs: nowMs - dueMs });
   };
 
