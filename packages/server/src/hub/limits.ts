@@ -10,7 +10,7 @@ export interface Limits {
   maxConnectionsPerAddress: number;
   /** SSE streams that are open at a time, of the connections. */
   maxStreams: number;
-  /** Handshakes a second from one address; twice as many at once. */
+  /** Handshakes a second from one address; after a quiet second as many at once. */
   maxHandshakesPerSecond: number;
   /** Frames a second from one connection. */
   maxFramesPerSecond: number;
