@@ -97,6 +97,18 @@ test.each([
   expect(readFileSync(at("b.db"), "utf8")).toBe("older");
 });
 
+test("a length that is announced and not reached is told also of a file that does not count its pages", async () => {
+  const uncounted = bytes.slice();
+  uncounted[95] = 1;
+  const answer = () => {
+    const stream = new Response(uncounted.slice(0, 8_192)).body;
+    return new Response(stream, { headers: { "content-length": String(uncounted.length) } });
+  };
+  const { code, err } = await run([at("b.db")], { answer });
+  expect(code).toBe(3);
+  expect(err.join()).toContain("incomplete: 8192 of 12288");
+});
+
 test("a refusal is told, and leaves nothing", async () => {
   const answer = () => problem(409, "nothing_on_disk", "this server keeps nothing on disk");
   const { code, err } = await run([at("b.db")], { answer });

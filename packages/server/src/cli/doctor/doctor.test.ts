@@ -188,10 +188,10 @@ test.each([
 );
 
 test("without a server nothing else about it is told", async () => {
-  const { out, code } = await run(
+  const { out, err, code } = await run(
     at("/healthz", () => Promise.reject(Object.assign(new TypeError(), { code: "ENOTFOUND" }))),
   );
-  expect(code).toBe(1);
+  expect({ code, err }).toEqual({ code: 1, err: [] });
   expect(out).toHaveLength(1);
   expect(out[0]).toContain("no host of this name");
 });
