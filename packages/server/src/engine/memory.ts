@@ -25,6 +25,7 @@ import {
   type RetentionOf,
   type Top,
 } from "./engine.ts";
+import { areMet, conflict } from "./expectations.ts";
 import { MemoryLog } from "./memory-log.ts";
 import { MemoryRecords } from "./memory-records.ts";
 
@@ -45,7 +46,9 @@ const SWEEP_CHANNELS = 1_000;
 
 interface Call {
   readonly items: readonly NewPublication[];
+  readonly changes: readonly RecordChange[];
   readonly resolve: (results: readonly PublishResult[]) => void;
+  readonly reject: (error: EngineError) => void;
 }
 
 class MemoryEngine implements Engine {
@@ -73,11 +76,14 @@ class MemoryEngine implements Engine {
     this.#cancelSweep = clock.setTimer(SWEEP_MS, () => this.#sweep());
   }
 
-  async publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
+  async publish(
+    items: readonly NewPublication[],
+    changes: readonly RecordChange[] = [],
+  ): Promise<readonly PublishResult[]> {
     this.#assertOpen();
-    const { promise, resolve } = Promise.withResolvers<readonly PublishResult[]>();
+    const { promise, resolve, reject } = Promise.withResolvers<readonly PublishResult[]>();
     if (this.#waiting.length === 0) queueMicrotask(() => this.#commit());
-    this.#waiting.push({ items, resolve });
+    this.#waiting.push({ items, changes, resolve, reject });
     return promise;
   }
 
@@ -145,8 +151,7 @@ class MemoryEngine implements Engine {
   }
 
   async saveRecords(changes: readonly RecordChange[]): Promise<void> {
-    this.#assertOpen();
-    for (const change of changes) this.#records.save(change);
+    await this.publish([], changes);
   }
 
   async backup(): Promise<void> {
@@ -185,8 +190,10 @@ class MemoryEngine implements Engine {
     const calls = this.#waiting;
     this.#waiting = [];
     const announced: Accepted[] = [];
-    const done = calls.map(({ items, resolve }) => {
+    const done = calls.map(({ items, changes, resolve, reject }) => {
+      if (!areMet(changes, (kind, id) => this.#records.get(kind, id)?.data)) return () => reject(conflict());
       const results = items.map((item) => this.#publishOne(item, announced));
+      for (const change of changes) this.#records.save(change);
       return () => resolve(results);
     });
     if (announced.length > 0) this.#listener(announced);

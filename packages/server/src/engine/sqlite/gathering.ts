@@ -9,7 +9,8 @@ import type {
   PublishResult,
   RecordChange,
 } from "../engine.ts";
-import type { Commit, Committed } from "./messages.ts";
+import { conflict } from "../expectations.ts";
+import type { Commit, Committed, Guarded } from "./messages.ts";
 
 interface Waiter<Value> {
   readonly resolve: (value: Value) => void;
@@ -18,6 +19,8 @@ interface Waiter<Value> {
 
 interface Call extends Waiter<readonly PublishResult[]> {
   readonly items: readonly NewPublication[];
+  /** Where it stands among the guarded; -1 if it is not one. */
+  readonly place: number;
 }
 
 /**
@@ -32,9 +35,9 @@ export class Gathering {
   #itemCount = 0;
   #characters = 0;
   #positions: DevicePosition[] = [];
-  #records: RecordChange[] = [];
+  #guarded: Guarded[] = [];
   #probe = false;
-  /** Of positions, records and probes. */
+  /** Of positions and probes. */
   #writes: Waiter<void>[] = [];
   #tops = new Map<string, Waiter<Offsets> & { readonly promise: Promise<Offsets> }>();
 
@@ -52,22 +55,26 @@ export class Gathering {
     return this.#calls.length > 0 || this.#writes.length > 0;
   }
 
-  publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
+  publish(
+    items: readonly NewPublication[],
+    changes?: readonly RecordChange[],
+  ): Promise<readonly PublishResult[]> {
+    const place = changes?.length ? this.#guard(items.length, changes) : -1;
     this.#itemCount += items.length;
     for (const { data, meta } of items) this.#characters += data.length + meta.length;
-    return new Promise((resolve, reject) => this.#calls.push({ items, resolve, reject }));
+    return new Promise((resolve, reject) => this.#calls.push({ items, place, resolve, reject }));
+  }
+
+  /** Of the items that come next, `count`. */
+  #guard(count: number, changes: readonly RecordChange[]): number {
+    for (const { kind, id, data, expect } of changes) {
+      this.#characters += kind.length + id.length + (data?.length ?? 0) + (expect?.length ?? 0);
+    }
+    return this.#guarded.push({ at: this.#itemCount, count, changes }) - 1;
   }
 
   savePositions(positions: readonly DevicePosition[]): Promise<void> {
     for (const each of positions) this.#positions.push(each);
-    return new Promise((resolve, reject) => this.#writes.push({ resolve, reject }));
-  }
-
-  saveRecords(changes: readonly RecordChange[]): Promise<void> {
-    for (const each of changes) {
-      this.#records.push(each);
-      this.#characters += each.data?.length ?? 0;
-    }
     return new Promise((resolve, reject) => this.#writes.push({ resolve, reject }));
   }
 
@@ -89,29 +96,33 @@ export class Gathering {
   request(): Commit {
     const items = this.#calls.flatMap((call) => call.items);
     const tops = [...this.#tops.keys()];
-    const [positions, records, probe] = [this.#positions, this.#records, this.#probe];
-    return { kind: "commit", items, positions, records, tops, probe };
+    const [guarded, positions, probe] = [this.#guarded, this.#positions, this.#probe];
+    return { kind: "commit", items, guarded, positions, tops, probe };
   }
 
   /** What is to be announced of the commit. */
-  announced({ offsets, repeats }: Committed): Accepted[] {
+  announced({ offsets, repeats, conflicts }: Committed): Accepted[] {
     const repeated = new Set(repeats.map(({ index }) => index));
+    const refused = new Set(conflicts);
     const announced: Accepted[] = [];
     let index = 0;
-    for (const { items } of this.#calls) {
+    for (const { items, place } of this.#calls) {
+      const isRefused = refused.size > 0 && refused.has(place);
       for (const item of items) {
-        const isRepeat = repeated.size > 0 && repeated.has(index);
-        if (!isRepeat) announced.push(accepted(item, offsets[2 * index] ?? 0, offsets[2 * index + 1] ?? 0));
+        const isTold = !isRefused && !(repeated.size > 0 && repeated.has(index));
+        if (isTold) announced.push(accepted(item, offsets[2 * index] ?? 0, offsets[2 * index + 1] ?? 0));
         index += 1;
       }
     }
     return announced;
   }
 
-  succeed(epoch: string, { offsets, repeats }: Committed): void {
+  /** It has been committed, all but the calls that were left out of it. */
+  succeed(epoch: string, { offsets, repeats, conflicts }: Committed): void {
     const firsts = new Map(repeats.map((repeat) => [repeat.index, repeat]));
+    const refused = new Set(conflicts);
     let index = 0;
-    for (const { items, resolve } of this.#calls) {
+    for (const { items, place, resolve, reject } of this.#calls) {
       const results = items.map(({ id, timeMs }): PublishResult => {
         const first = firsts.size === 0 ? undefined : firsts.get(index);
         const offset = offsets[2 * index] ?? 0;
@@ -119,7 +130,8 @@ export class Gathering {
         if (first === undefined) return { id, epoch, offset, timeMs, duplicate: false };
         return { id: first.id, epoch, offset: first.offset, timeMs: first.timeMs, duplicate: true };
       });
-      resolve(results);
+      if (refused.size > 0 && refused.has(place)) reject(conflict());
+      else resolve(results);
     }
     for (const { resolve } of this.#writes) resolve();
   }

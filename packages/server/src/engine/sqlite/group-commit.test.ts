@@ -12,7 +12,7 @@ function setUp() {
   const asked: { readonly request: Commit; readonly answer: (fields?: Partial<Committed>) => void }[] = [];
   const request = (request: Commit) =>
     new Promise<Committed>((resolve) => {
-      const done = { offsets: request.items.flatMap(() => [1, 0]), repeats: [], tops: [] };
+      const done = { offsets: request.items.flatMap(() => [1, 0]), repeats: [], conflicts: [], tops: [] };
       asked.push({ request, answer: (fields = {}) => resolve({ ...done, ...fields }) });
     });
   const commits = new GroupCommit({

@@ -20,13 +20,22 @@ export interface Open {
 export interface Commit {
   readonly kind: "commit";
   readonly items: readonly NewPublication[];
+  /** The calls that change records, in turn. */
+  readonly guarded: readonly Guarded[];
   readonly positions: readonly DevicePosition[];
-  /** One without data is removed: JSON leaves out what is undefined. */
-  readonly records: readonly RecordChange[];
   /** Channels whose tops are asked for as they stand after it. */
   readonly tops: readonly string[];
   /** Writes even if there is nothing to write. */
   readonly probe: boolean;
+}
+
+/** A call whose items and changes are made together or, if a record is not as expected, left out. */
+export interface Guarded {
+  /** Which of the commit's items are its own: `count` from `at` on. The others are nobody's condition. */
+  readonly at: number;
+  readonly count: number;
+  /** One without data is removed: JSON leaves out what is undefined. */
+  readonly changes: readonly RecordChange[];
 }
 
 /** One slice of removing what is expired, and idempotency keys that no longer count. */
@@ -58,9 +67,11 @@ export interface Close {
 }
 
 export interface Committed {
-  /** Offset and prev of each item in turn. */
+  /** Offset and prev of each item in turn; zeros where it was left out. */
   readonly offsets: readonly number[];
   readonly repeats: readonly Repeat[];
+  /** Which of `guarded` were left out. */
+  readonly conflicts: readonly number[];
   /** The lanes of each channel of `tops` in turn. */
   readonly tops: readonly number[];
   /** Why nothing was kept; only `tops` holds then. */

@@ -109,9 +109,13 @@ class SqliteEngine implements Engine {
     this.#backups = new Backups(parts.file, startWorker ?? startWriter);
   }
 
-  async publish(items: readonly NewPublication[]): Promise<readonly PublishResult[]> {
+  async publish(
+    items: readonly NewPublication[],
+    changes?: readonly RecordChange[],
+  ): Promise<readonly PublishResult[]> {
     this.#assertOpen();
-    return items.every(isTransient) ? this.#pass(items) : this.#commits.next().publish(items);
+    const isPassed = !changes?.length && items.every(isTransient);
+    return isPassed ? this.#pass(items) : this.#commits.next().publish(items, changes);
   }
 
   /** Nothing of it is written, so it neither waits for the disk nor needs one that works. */
@@ -172,7 +176,7 @@ class SqliteEngine implements Engine {
 
   async saveRecords(changes: readonly RecordChange[]): Promise<void> {
     this.#assertOpen();
-    return this.#commits.next().saveRecords(changes);
+    await this.#commits.next().publish([], changes);
   }
 
   async backup(path: string): Promise<void> {

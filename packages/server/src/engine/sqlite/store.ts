@@ -1,10 +1,18 @@
 /** What the writer writes. Knows no threads: `writer.ts` hands it one request at a time. */
-import { type DevicePosition, IDEMPOTENCY_MS, type NewPublication, type RecordChange } from "../engine.ts";
+import { type DevicePosition, IDEMPOTENCY_MS, type NewPublication } from "../engine.ts";
+import { areMet } from "../expectations.ts";
 import { type ChannelRow, ChannelRows } from "./channel-rows.ts";
 import type { Connection } from "./connection.ts";
 import type { Commit, Committed, Repeat } from "./messages.ts";
+import { RecordRows } from "./record-rows.ts";
 
 type First = [rowid: number, id: string, offset: number, timeMs: number];
+
+interface Done {
+  readonly offsets: number[];
+  readonly repeats: Repeat[];
+  readonly conflicts: number[];
+}
 
 export class Store {
   readonly rows: ChannelRows;
@@ -17,8 +25,7 @@ export class Store {
   readonly #deleteFirst;
   readonly #insertFirst;
   readonly #savePosition;
-  readonly #putRecord;
-  readonly #removeRecord;
+  readonly #records;
   readonly #probe;
 
   constructor(db: Connection) {
@@ -43,11 +50,7 @@ export class Store {
          low = iif(epoch = excluded.epoch, max(low, excluded.low), excluded.low),
          epoch = excluded.epoch`,
     );
-    this.#putRecord = db.prepare(
-      `INSERT INTO record VALUES (?, ?, ?, ?)
-       ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data, due_ms = excluded.due_ms`,
-    );
-    this.#removeRecord = db.prepare("DELETE FROM record WHERE kind = ? AND id = ?");
+    this.#records = new RecordRows(db);
     this.#probe = db.prepare(
       "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
     );
@@ -69,25 +72,39 @@ export class Store {
     }
   }
 
-  commit({ items, positions, records, probe }: Commit): Pick<Committed, "offsets" | "repeats"> {
-    const offsets: number[] = [];
-    const repeats: Repeat[] = [];
+  commit({ items, guarded, positions, probe }: Commit): Omit<Committed, "tops" | "failure"> {
+    const done: Done = { offsets: [], repeats: [], conflicts: [] };
     this.transaction(() => {
-      items.forEach((item, index) => {
-        const first =
-          item.idempotencyKey === undefined ? undefined : this.#firstOf(item, item.idempotencyKey);
-        if (first === undefined) this.#publish(item, offsets);
-        else {
-          const [, id, offset, timeMs] = first;
-          offsets.push(0, 0);
-          repeats.push({ index, id, offset, timeMs });
+      let next = 0;
+      guarded.forEach(({ at, count, changes }, place) => {
+        this.#publishAll(items, next, at, done);
+        next = at + count;
+        if (areMet(changes, (kind, id) => this.#records.dataOf(kind, id))) {
+          this.#publishAll(items, at, next, done);
+          for (const each of changes) this.#records.save(each);
+        } else {
+          done.conflicts.push(place);
+          for (let left = 0; left < count; left++) done.offsets.push(0, 0);
         }
       });
+      this.#publishAll(items, next, items.length, done);
       for (const each of positions) this.#save(each);
-      for (const each of records) this.#saveRecord(each);
       if (probe) this.#probe.run();
     });
-    return { offsets, repeats };
+    return done;
+  }
+
+  #publishAll(items: readonly NewPublication[], from: number, to: number, { offsets, repeats }: Done): void {
+    for (let index = from; index < to; index++) {
+      const item = items[index] as NewPublication;
+      const first = item.idempotencyKey === undefined ? undefined : this.#firstOf(item, item.idempotencyKey);
+      if (first === undefined) this.#publish(item, offsets);
+      else {
+        const [, id, offset, timeMs] = first;
+        offsets.push(0, 0);
+        repeats.push({ index, id, offset, timeMs });
+      }
+    }
   }
 
   #publish(item: NewPublication, offsets: number[]): void {
@@ -138,10 +155,5 @@ export class Store {
 
   #save({ device, channel, position: { epoch, offsets } }: DevicePosition): void {
     this.#savePosition.run(device, channel, epoch, ...offsets);
-  }
-
-  #saveRecord({ kind, id, data, dueMs }: RecordChange): void {
-    if (data === undefined) this.#removeRecord.run(kind, id);
-    else this.#putRecord.run(kind, id, data, dueMs ?? null);
   }
 }

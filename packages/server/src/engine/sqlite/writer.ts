@@ -79,11 +79,11 @@ function backup({ file, path }: Extract<WriterRequest, { kind: "backup" }>): Rep
 }
 
 function commit(file: string, store: Store, request: Commit): Committed {
-  let committed: Pick<Committed, "offsets" | "repeats" | "failure">;
+  let committed: Omit<Committed, "tops">;
   try {
     committed = store.commit(request);
   } catch (error) {
-    committed = { offsets: [], repeats: [], failure: problemOf(file, error) };
+    committed = { offsets: [], repeats: [], conflicts: [], failure: problemOf(file, error) };
   }
   const tops = request.tops.flatMap((channel) => store.rows.find(channel)?.lanes ?? [0, 0, 0]);
   return { ...committed, tops };

@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { EngineError, IDEMPOTENCY_MS, type Retention } from "../engine.ts";
 import { type On, type OpenEngine, type Rig, readAll, request, together, withEngine } from "./bed.ts";
+import { describeGuarded } from "./guarded.ts";
 import { describeProperties } from "./properties.ts";
 import { describeRecords } from "./records.ts";
 
@@ -18,6 +19,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeRetention(on);
     describeRest(on);
     describeRecords(on);
+    describeGuarded(on);
     describeProperties(open);
   });
 }

@@ -19,6 +19,11 @@ interface Kept {
 
 type Result = Omit<PublishResult, "epoch">;
 
+export interface Outcome {
+  readonly result: Result;
+  readonly announced: Accepted | undefined;
+}
+
 export class Model {
   readonly #retention: Retention;
   readonly #kept: Kept[] = [];
@@ -30,22 +35,6 @@ export class Model {
 
   constructor(retention: Retention) {
     this.#retention = retention;
-  }
-
-  publish(item: NewPublication): { readonly result: Result; readonly announced: Accepted | undefined } {
-    const first = this.#firsts.findLast(
-      (each) =>
-        item.idempotencyKey !== undefined &&
-        each.item.idempotencyKey === item.idempotencyKey &&
-        each.item.channel === item.channel &&
-        item.timeMs - each.item.timeMs < IDEMPOTENCY_MS,
-    );
-    if (first !== undefined) return { result: { ...first.result, duplicate: true }, announced: undefined };
-    const publication = item.stored ? this.#append(item) : accepted(item, 0, 0);
-    const { id, timeMs } = item;
-    const result = { id, offset: publication.offset, timeMs, duplicate: false };
-    this.#firsts.push({ item, result });
-    return { result, announced: publication };
   }
 
   topOf(channel: string): Offsets {
@@ -69,14 +58,58 @@ export class Model {
     };
   }
 
-  saveRecord({ kind, id, data }: RecordChange): void {
-    this.#records = this.#records.filter((each) => each.kind !== kind || each.id !== id);
-    if (data !== undefined) this.#records.push({ kind, id, data });
+  /** One call: what came of each item, or `undefined` if a record was not as expected. */
+  call(items: readonly NewPublication[], changes: readonly RecordChange[]): readonly Outcome[] | undefined {
+    const before = this.#records;
+    for (const { expect, ...change } of changes) {
+      const now = this.record(change.kind, change.id)?.data ?? null;
+      if (expect !== undefined && now !== expect) {
+        this.#records = before;
+        return undefined;
+      }
+      this.#saveRecord(change);
+    }
+    return items.map((item) => this.#publish(item));
+  }
+
+  record(kind: string, id: string): KeptRecord | undefined {
+    return this.#records.find((each) => each.kind === kind && each.id === id);
   }
 
   recordsOf(kind: string): readonly KeptRecord[] {
     const ids = this.#records.flatMap((each) => (each.kind === kind ? [each.id] : [])).sort();
-    return ids.flatMap((id) => this.#records.filter((each) => each.kind === kind && each.id === id));
+    return ids.flatMap((id) => this.record(kind, id) ?? []);
+  }
+
+  due(kind: string, untilMs: number): readonly KeptRecord[] {
+    const timeOf = ({ dueMs = Infinity }: KeptRecord) => dueMs;
+    // By id within one time: sorting is stable.
+    const all = [...this.recordsOf(kind)].sort((one, other) =>
+      timeOf(one) === timeOf(other) ? 0 : timeOf(one) - timeOf(other),
+    );
+    return all.filter((each) => timeOf(each) <= untilMs);
+  }
+
+  #saveRecord({ kind, id, data, dueMs }: RecordChange): void {
+    this.#records = this.#records.filter((each) => each.kind !== kind || each.id !== id);
+    if (data === undefined) return;
+    this.#records = [...this.#records, { kind, id, data, ...(dueMs !== undefined && { dueMs }) }];
+  }
+
+  #publish(item: NewPublication): Outcome {
+    const first = this.#firsts.findLast(
+      (each) =>
+        item.idempotencyKey !== undefined &&
+        each.item.idempotencyKey === item.idempotencyKey &&
+        each.item.channel === item.channel &&
+        item.timeMs - each.item.timeMs < IDEMPOTENCY_MS,
+    );
+    if (first !== undefined) return { result: { ...first.result, duplicate: true }, announced: undefined };
+    const publication = item.stored ? this.#append(item) : accepted(item, 0, 0);
+    const { id, timeMs } = item;
+    const result = { id, offset: publication.offset, timeMs, duplicate: false };
+    this.#firsts.push({ item, result });
+    return { result, announced: publication };
   }
 
   #append(item: NewPublication): Accepted {

@@ -2,14 +2,14 @@
 import { expect, test } from "bun:test";
 import type { Offsets } from "@carillon/protocol/position";
 import fc from "fast-check";
-import type { Accepted, NewPublication, RecordChange, Retention } from "../engine.ts";
+import type { Accepted, EngineError, NewPublication, RecordChange, Retention } from "../engine.ts";
 import { type OpenEngine, type Rig, readAll, request, withEngine } from "./bed.ts";
 import { Model } from "./model.ts";
 
 const CHANNELS = ["a", "b"] as const;
 
-/** `undefined` as often as not, and never a key that is there with it. */
-const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 1 });
+/** `undefined` as often as not: once in `freq`. */
+const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 
 const item = fc.record({
   channel: fc.constantFrom(...CHANNELS),
@@ -23,23 +23,30 @@ type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
 
 const KINDS = ["key", "hook"] as const;
 
-const savedRecords = fc.record({
-  records: fc.array(
-    fc.record({
-      kind: fc.constantFrom(...KINDS),
-      id: fc.constantFrom("a", "B", "a1", "~"),
-      data: sometimes(fc.constantFrom("1", '"ü"')),
-    }),
-    { maxLength: 4 },
-  ),
-});
+const IDS = ["a", "B", "a1", "~"] as const;
+
+/** Few ids and values, so that expectations are met as often as not. */
+const changes = fc.array(
+  fc.record({
+    kind: fc.constantFrom(...KINDS),
+    id: fc.constantFrom(...IDS),
+    data: sometimes(fc.constantFrom("1", '"ü"')),
+    dueMs: sometimes(fc.constantFrom(0, 7, 4e12)),
+    expect: sometimes(fc.constantFrom(null, null, "1", '"ü"')),
+  }),
+  { maxLength: 4 },
+);
+type Change = (typeof changes extends fc.Arbitrary<infer T> ? T : never)[number];
+
+const call = fc.record({ items: fc.array(item, { maxLength: 4 }), changes: sometimes(changes) });
+type Call = typeof call extends fc.Arbitrary<infer T> ? T : never;
 
 const step = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({ publish: fc.array(fc.array(item, { maxLength: 4 }), { maxLength: 5 }) }),
+    arbitrary: fc.record({ publish: fc.array(call, { maxLength: 5 }) }),
   },
-  { weight: 1, arbitrary: savedRecords },
+  { weight: 1, arbitrary: fc.record({ records: fc.array(changes, { maxLength: 4 }) }) },
   { weight: 1, arbitrary: fc.record({ advanceMs: fc.constantFrom(500, 1_000, 5_000, 90_000, 50_000_000) }) },
   {
     weight: 2,
@@ -51,7 +58,6 @@ const step = fc.oneof(
     }),
   },
 );
-type SavedRecords = (typeof savedRecords extends fc.Arbitrary<infer T> ? T : never)["records"];
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 const retention = fc.record(
@@ -103,34 +109,66 @@ function publicationOf(
   });
 }
 
-async function publish(lists: readonly (readonly Item[])[], rig: Rig, model: Model): Promise<void> {
-  const calls = lists.map((list) => list.map((each) => publicationOf(each, rig)));
+async function publish(given: readonly Call[], rig: Rig, model: Model): Promise<void> {
+  const calls = given.map(({ items, changes }) => ({
+    items: items.map((each) => publicationOf(each, rig)),
+    changes: changes as readonly RecordChange[] | undefined,
+  }));
   const before = rig.commits.length;
-  const results = await Promise.all(calls.map((call) => rig.engine.publish(call)));
+  const results = await outcomes(calls.map(({ items, changes }) => rig.engine.publish(items, changes)));
   const announced = rig.commits.slice(before).flat();
-  const expected = calls.flat().map((each) => model.publish(each));
-  expect(results.flat().map(({ epoch: _, ...result }) => result)).toEqual(
-    expected.map(({ result }) => result),
+  const expected = calls.map(({ items, changes = [] }) => model.call(items, changes));
+  expect(results.map((each) => each?.map(({ epoch: _, ...result }) => result))).toEqual(
+    expected.map((each) => each?.map(({ result }) => result)),
   );
-  const told = expected.flatMap((each) => (each.announced === undefined ? [] : [each.announced]));
+  const told = expected.flat().flatMap((each) => each?.announced ?? []);
   for (const channel of CHANNELS) {
     const of = (all: readonly Accepted[]) => all.filter((each) => each.channel === channel);
-    expect(of(announced)).toEqual(of(told));
+    expect(of(announced).filter(isStored)).toEqual(of(told).filter(isStored));
+    // What is not stored has no place between the others, and may overtake them.
+    expect(of(announced).filter(isNotStored).toSorted(byId)).toEqual(of(told).filter(isNotStored));
     const lanes = model.topOf(channel);
     expect((await rig.engine.top(channel)).lanes).toEqual(lanes);
     expect((await rig.engine.channel(channel))?.offset ?? 0).toBe(Math.max(...lanes));
   }
+  await checkRecords(rig, model);
 }
 
-async function saveRecords(changes: SavedRecords, { engine }: Rig, model: Model): Promise<void> {
-  for (const change of changes) model.saveRecord(change as RecordChange);
-  // One call each: those that come together share a commit, or two.
-  await Promise.all(changes.map((change) => engine.saveRecords([change as RecordChange])));
+const isStored = ({ offset }: Accepted) => offset > 0;
+const isNotStored = (publication: Accepted) => !isStored(publication);
+const byId = ({ id: one }: Accepted, { id: other }: Accepted) =>
+  Number(one.slice(1)) - Number(other.slice(1));
+
+/** What each call resolves to, `undefined` where it is refused for a record. */
+function outcomes<Result>(calls: readonly Promise<Result>[]): Promise<(Result | undefined)[]> {
+  const unlessConflict = (error: EngineError) => {
+    if (error.code !== "conflict") throw error;
+    return undefined;
+  };
+  return Promise.all(calls.map((each) => each.catch(unlessConflict)));
+}
+
+async function saveRecords(calls: readonly (readonly Change[])[], rig: Rig, model: Model): Promise<void> {
+  const all = calls as readonly (readonly RecordChange[])[];
+  const expected = all.map((changes) => model.call([], changes) !== undefined);
+  // Those that come together share a commit, or two.
+  const saved = await outcomes(all.map((changes) => rig.engine.saveRecords(changes).then(() => true)));
+  expect(saved.map((each) => each ?? false)).toEqual(expected);
+  await checkRecords(rig, model);
+}
+
+async function checkRecords({ engine }: Rig, model: Model): Promise<void> {
   for (const kind of KINDS) {
     const kept = model.recordsOf(kind);
     expect(await engine.records(kind, "", 10)).toEqual(kept as never);
     const [first, ...rest] = kept;
     if (first !== undefined) expect(await engine.records(kind, first.id, 2)).toEqual(rest.slice(0, 2));
+    for (const id of IDS) expect(await engine.record(kind, id)).toEqual(model.record(kind, id));
+    for (const untilMs of [6, 7, Number.MAX_SAFE_INTEGER]) {
+      const due = model.due(kind, untilMs);
+      expect(await engine.due(kind, untilMs, 10)).toEqual(due as never);
+      expect(await engine.due(kind, untilMs, 2)).toEqual(due.slice(0, 2));
+    }
   }
 }
 

@@ -1,0 +1,27 @@
+/** The writer's records. */
+import type { RecordChange } from "../engine.ts";
+import type { Connection } from "./connection.ts";
+
+export class RecordRows {
+  readonly #select;
+  readonly #put;
+  readonly #remove;
+
+  constructor(db: Connection) {
+    this.#select = db.prepare("SELECT data FROM record WHERE kind = ? AND id = ?");
+    this.#put = db.prepare(
+      `INSERT INTO record VALUES (?, ?, ?, ?)
+       ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data, due_ms = excluded.due_ms`,
+    );
+    this.#remove = db.prepare("DELETE FROM record WHERE kind = ? AND id = ?");
+  }
+
+  dataOf(kind: string, id: string): string | undefined {
+    return (this.#select.values(kind, id) as [string][])[0]?.[0];
+  }
+
+  save({ kind, id, data, dueMs }: RecordChange): void {
+    if (data === undefined) this.#remove.run(kind, id);
+    else this.#put.run(kind, id, data, dueMs ?? null);
+  }
+}
