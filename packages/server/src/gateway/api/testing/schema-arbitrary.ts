@@ -4,7 +4,7 @@ import fc from "fast-check";
 type Schema = Readonly<Record<string, unknown>>;
 
 export function fitting(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
-  const { $ref, enum: values, const: only, anyOf, type, pattern } = schema;
+  const { $ref, enum: values, const: only, anyOf, type } = schema;
   if (typeof $ref === "string") return fitting(all[$ref.split("/").at(-1) ?? ""] as Schema, all);
   if (Array.isArray(values)) return fc.constantFrom(...values);
   if (only !== undefined) return fc.constant(only);
@@ -15,21 +15,11 @@ export function fitting(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
       return fc.integer({ min: bound(schema["minimum"], -1e6), max: bound(schema["maximum"], 1e6) });
     case "boolean":
       return fc.boolean();
-    case "string":
-      // What a pattern cannot say, the example shows.
-      if (typeof pattern === "string") {
-        const matching = fc.stringMatching(new RegExp(pattern));
-        return schema["example"] === undefined
-          ? matching
-          : fc.oneof(matching, fc.constant(schema["example"]));
-      }
-      if (schema["format"] === "date-time")
-        return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
-      return fc.string({
-        minLength: bound(schema["minLength"], 0),
-        maxLength: bound(schema["maxLength"], 40),
-        unit: "binary",
-      });
+    case "string": {
+      // What a schema cannot say, its example shows.
+      const { example } = schema;
+      return example === undefined ? texts(schema) : fc.oneof(texts(schema), fc.constant(example));
+    }
     case "array": {
       const minLength = bound(schema["minItems"], 0);
       return fc.array(fitting((schema["items"] ?? {}) as Schema, all), {
@@ -42,6 +32,12 @@ export function fitting(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
     default:
       return fc.jsonValue({ maxDepth: 3 });
   }
+}
+
+function texts({ pattern, format, minLength, maxLength }: Schema): fc.Arbitrary<string> {
+  if (typeof pattern === "string") return fc.stringMatching(new RegExp(pattern));
+  if (format === "date-time") return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
+  return fc.string({ minLength: bound(minLength, 0), maxLength: bound(maxLength, 40), unit: "binary" });
 }
 
 function objects(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
