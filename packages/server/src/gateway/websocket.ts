@@ -12,6 +12,7 @@ import type { Session, SessionInfo } from "../hub/session.ts";
 import type { TextInfo } from "../hub/text-session.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
 import type { Admission } from "./admission.ts";
 import type { ClientAddress } from "./client-address.ts";
 import { type Handshake, type HandshakeRules, readHandshake } from "./handshake.ts";
@@ -35,6 +36,7 @@ export interface WebSocketPorts {
   readonly addressOf: ClientAddress;
   readonly nextId: NextId;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 /** Answers a request to `/ws`: the refusal, or nothing once the connection is taken over. */
@@ -42,7 +44,7 @@ export function upgrade(
   request: Request,
   url: URL,
   server: Server<SocketData>,
-  { rules, admission, addressOf, nextId, log }: WebSocketPorts,
+  { rules, admission, addressOf, metrics, nextId, log }: WebSocketPorts,
 ): Response | undefined | Promise<Response | undefined> {
   const address = addressOf(server.requestIP(request)?.address, request.headers.get("x-forwarded-for"));
   const refusal = admission.enter(address);
@@ -50,6 +52,7 @@ export function upgrade(
     return answer({ ok: false, ...refusal }, request, server, address, { nextId, log });
   const finish = (handshake: Handshake) => {
     const response = answer(handshake, request, server, address, { nextId, log });
+    if (!handshake.ok) metrics.refused.inc({ code: handshake.problem.code });
     if (response !== undefined) admission.leave(address);
     return response;
   };

@@ -88,7 +88,7 @@ export class Hub {
       pages: new Pages(engine, clock),
       positions: new DevicePositions(engine, clock, log),
       presence: new Presence(channels, announcesPresence),
-      publisher: new Publisher(engine, clock, nextPublicationId),
+      publisher: new Publisher(engine, clock, nextPublicationId, ports.metrics),
       publishRates: new Rates(clock, () => limits.maxPublishesPerSecond),
       expiry: new Expiry(clock),
       identified: (session) => this.#identified(session),

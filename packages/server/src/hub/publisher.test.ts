@@ -4,7 +4,7 @@ import { override, setUpHub } from "./testing/hub-set-up.ts";
 
 test("what waits for a disk that hangs is bounded, and flows again with it", async () => {
   const { promise: diskIsBack, resolve: mendDisk } = Promise.withResolvers<void>();
-  const { hub } = await setUpHub((engine) =>
+  const { hub, metrics } = await setUpHub((engine) =>
     override(engine, {
       publish: async (items) => {
         await diskIsBack;
@@ -22,5 +22,7 @@ test("what waits for a disk that hangs is bounded, and flows again with it", asy
   );
   expect(kept.length).toBeGreaterThan(1_000);
   expect(kept.length).toBeLessThan(1_200);
+  const { values } = await metrics.refused.get();
+  expect(values).toEqual([{ labels: { code: "storage_unavailable" }, value: 2_000 - kept.length }]);
   expect(await hub.publish([{ channel: "news", data }])).toMatchObject([{ offset: kept.length + 1 }]);
 });

@@ -4,6 +4,7 @@ import { laneOf } from "@carillon/protocol/position";
 import { type Engine, EngineError, type NewPublication, type PublishResult } from "../engine/engine.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
+import type { Metrics } from "../lib/metrics.ts";
 
 export interface PublishItem extends PublishOptions {
   readonly channel: string;
@@ -21,13 +22,15 @@ export class Publisher {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #nextId: NextId;
+  readonly #metrics: Pick<Metrics, "refused">;
   #waiting = 0;
 
   /** `nextId` makes ids that are ordered by time. */
-  constructor(engine: Engine, clock: Clock, nextId: NextId) {
+  constructor(engine: Engine, clock: Clock, nextId: NextId, metrics: Pick<Metrics, "refused">) {
     this.#engine = engine;
     this.#clock = clock;
     this.#nextId = nextId;
+    this.#metrics = metrics;
   }
 
   /**
@@ -38,6 +41,16 @@ export class Publisher {
     const timeMs = this.#clock.wallMs();
     const stamped = items.map((item) => this.#stamp(item, timeMs));
     const size = stamped.reduce((sum, { data }) => sum + data.length + SURROUNDINGS, 0);
+    try {
+      return await this.#write(stamped, size);
+    } catch (error) {
+      const isUnavailable = error instanceof EngineError && error.code === "unavailable";
+      if (isUnavailable) this.#metrics.refused.inc({ code: "storage_unavailable" });
+      throw error;
+    }
+  }
+
+  async #write(stamped: readonly NewPublication[], size: number): Promise<readonly PublishResult[]> {
     if (this.#waiting + size > MAX_WAITING) {
       throw new EngineError("unavailable", "too much waits to be written");
     }
