@@ -120,6 +120,9 @@ test("TLS: an authority of one's own is believed by --ca in every command, and b
   expect(about("WebSocket")).toStartWith("✓");
   expect(about("Event stream")).toStartWith("✓");
   expect(code).toBe(0);
+  const env = { CARILLON_CA: at("cert.pem"), CARILLON_KEY: KEY };
+  await using listener = new Carillon(["listen", "--url", url, "--channel", "news"], { env });
+  await listener.err.line(/Connected$/);
   const other = await run(`https://127.0.0.1:${server.port}`, "push", "news", "x", ...ca);
   expect(other.err.join()).toContain("its certificate is for another name");
 });

@@ -142,7 +142,11 @@ function keptKey(path: string, io: Pick<Io, "err">): string | undefined {
   }
 }
 
-function readCa(flag: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+/**
+ * The certificates of an authority, in PEM; `undefined` if none is named.
+ * @throws {ConfigError} if the file holds none.
+ */
+export function readCa(flag: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   const given = pick(flag, env, "ca");
   if (given === undefined) return undefined;
   const [path, source] = given;

@@ -8,7 +8,7 @@ import { ConfigError } from "../config.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { machineTimeZone, timestampFormat } from "../lib/timestamp.ts";
 import { command, type Io } from "./command.ts";
-import { jsonFlag, readUrl, urlFlag } from "./endpoint.ts";
+import { caFlag, jsonFlag, readCa, readUrl, urlFlag } from "./endpoint.ts";
 import { describeGap, describeState, jsonOutput, type ListenOutput, prettyOutput } from "./listen-output.ts";
 
 /** Home routers and mobile networks forget an idle connection after five minutes and up. */
@@ -38,6 +38,7 @@ export const listen = command({
       about: "how often to send a sign of life, 1s to 1d",
       initial: DEFAULT_HEARTBEAT,
     },
+    ...caFlag,
     ...jsonFlag,
   },
   examples: [
@@ -53,10 +54,12 @@ export const listen = command({
         : jsonOutput(io, io.clock);
     const address = socketUrl(readUrl(flags.url, io.env));
     const token = readToken(flags, io.env);
+    const ca = readCa(flags.ca, io.env);
     const client = new Carillon(address, {
       heartbeatMs: readHeartbeat(heartbeat),
       client: `carillon-listen/${manifest.version}`,
       ...(token !== undefined && { token }),
+      ...(ca !== undefined && { WebSocket: believing(ca) }),
       ...(device !== undefined && { device: check("device", device, deviceIdProblem) }),
       ...(path !== undefined && { store: openStore(path) }),
     });
@@ -143,6 +146,15 @@ function readToken(
   if (token !== undefined && key !== undefined)
     throw new ConfigError("--token and --key are the same; give one");
   return token ?? key ?? env["CARILLON_TOKEN"] ?? env["CARILLON_KEY"];
+}
+
+/** A WebSocket that believes certificates of this authority and of no other. */
+function believing(ca: string) {
+  return class extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, { protocols, tls: { ca } });
+    }
+  };
 }
 
 /** Where the server at `url` takes WebSockets: for `https://host/base` it is `wss://host/base/ws`. */

@@ -29,10 +29,12 @@ export function openTerminal({ stdin, stdout, stderr, env }: NodeJS.Process): Te
   };
   const ask = async (question: string) => {
     const lines = createInterface({ input: stdin, output: stderr });
-    const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+    // Ctrl-C and Ctrl-D, which are no answer.
+    const closed = new Promise<undefined>((resolve) => lines.once("close", () => resolve(undefined)));
     const answer = await Promise.race([lines.question(question), closed]);
+    if (answer === undefined) stderr.write("\n");
     lines.close();
-    return answer;
+    return answer ?? "";
   };
   const write = (bytes: Uint8Array | string) =>
     new Promise<void>((resolve, reject) => {
