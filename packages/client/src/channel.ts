@@ -7,7 +7,7 @@
  * Listening subscribes. A publication counts as handled when all its listeners have returned, promises included; then
  * its position is kept and acknowledged. A listener that throws is reported by `error` and counts as handled.
  */
-import type { Json, Published, PublishOptions, Reply } from "@carillon/protocol/frames";
+import type { Json, Published, PublishOptions } from "@carillon/protocol/frames";
 import type { Position } from "@carillon/protocol/position";
 import {
   type ChannelEvents,
@@ -17,11 +17,10 @@ import {
   type Received,
 } from "./channel-events.ts";
 import type { Carillon } from "./client.ts";
+import type { Answer } from "./commands.ts";
 import { Emitter } from "./emitter.ts";
 import { oneByOne } from "./one-by-one.ts";
 import { Subscription } from "./subscription.ts";
-
-type Answer<Type extends Reply["type"]> = Extract<Reply, { type: Type }>;
 
 export class Channel extends Emitter<ChannelEvents> {
   readonly name: string;
@@ -77,27 +76,26 @@ export class Channel extends Emitter<ChannelEvents> {
    * with the same `idempotencyKey`.
    * @throws {CarillonError} by rejection.
    */
-  async publish(data: Json, options: PublishOptions = {}): Promise<Published> {
-    const reply = await this.#client.ask({ ...options, type: "publish", channel: this.name, data });
-    return reply as Answer<"published">;
+  publish(data: Json, options: PublishOptions = {}): Promise<Published> {
+    const question = { ...options, type: "publish", channel: this.name, data } as const;
+    return this.#client.ask(question) as Promise<Answer<"published">>;
   }
 
   /**
    * What is kept after the offset `after` (0), at most `limit` (100, 1,000 at most); go on from `to` while `more`.
    * @throws {CarillonError} by rejection.
    */
-  async history(range: { after?: number; limit?: number } = {}): Promise<Answer<"history">> {
-    const reply = await this.#client.ask({ ...range, type: "history", channel: this.name });
-    return reply as Answer<"history">;
+  history(range: { after?: number; limit?: number } = {}): Promise<Answer<"history">> {
+    const question = { ...range, type: "history", channel: this.name } as const;
+    return this.#client.ask(question) as Promise<Answer<"history">>;
   }
 
   /**
    * Who is there.
    * @throws {CarillonError} by rejection.
    */
-  async presence(): Promise<Answer<"presence">> {
-    const reply = await this.#client.ask({ type: "presence", channel: this.name });
-    return reply as Answer<"presence">;
+  presence(): Promise<Answer<"presence">> {
+    return this.#client.ask({ type: "presence", channel: this.name }) as Promise<Answer<"presence">>;
   }
 
   /**

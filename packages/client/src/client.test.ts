@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
-import { Carillon, type CarillonOptions } from "./client.ts";
+import { Carillon } from "./client.ts";
 import type { CarillonError } from "./errors.ts";
+import type { CarillonOptions } from "./options.ts";
 import { FakeServer, publication } from "./testing/fake-server.ts";
 
 function setUp(options: CarillonOptions = {}, server = new FakeServer()) {
@@ -174,6 +175,11 @@ describe("commands", () => {
     server.accepts = true;
     await server.settle();
     expect(await waiting[0]).toBe("no error");
+    // Those that are answered make room; that takes its time, as not all are sent at once.
+    await server.pass(5_000);
+    const more = codeOf(news.presence());
+    await server.settle();
+    expect(await more).toBe("no error");
     server.script.history = () => undefined;
     const pending = askTooMany();
     await server.settle();
@@ -194,6 +200,25 @@ describe("the connection", () => {
     expect(client.state).toMatchObject({ status: "waiting", reason: "a heartbeat got no answer" });
     await server.pass(300);
     expect([client.state.status, server.platform.sockets.length]).toEqual(["open", 2]);
+    // There, it begins anew.
+    delete server.script.ping;
+    await server.pass(60_000);
+    expect([server.asked("ping").length, roundTrips]).toEqual([3, [0, 0]]);
+    client.close();
+    expect(server.platform.clock.pendingTimers).toBe(0);
+  });
+
+  test("an address that no socket takes ends it; the channels wait for the app", async () => {
+    const { platform } = new FakeServer();
+    const client = new Carillon("http://h:99999", { platform });
+    const news = client.channel("news");
+    news.subscribe();
+    expect(client.state).toMatchObject({
+      status: "closed",
+      reason: "SyntaxError: invalid url ws://h:99999/ws",
+    });
+    expect(news.state).toBe("subscribing");
+    expect(await codeOf(news.publish(1))).toBe("closed");
   });
 
   test("woken while it stands open, it finds out whether it is still alive", async () => {

@@ -7,43 +7,32 @@
  *
  * It connects when a channel is first subscribed to or a command is sent, or by `connect`.
  */
-import { mayReconnect } from "@carillon/protocol/codes";
+import { type CloseCode, mayReconnect } from "@carillon/protocol/codes";
 import type { Reply } from "@carillon/protocol/frames";
 import { parseServerFrame } from "@carillon/protocol/json";
 import { MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
 import { SUBPROTOCOL } from "@carillon/protocol/version";
+import { socketUrl } from "./address.ts";
 import { Channel } from "./channel.ts";
 import type { ChannelOptions } from "./channel-events.ts";
-import { Commands, type Question, tooMany } from "./commands.ts";
-import { Connection, type ConnectionState } from "./connection.ts";
+import { type Answer, Commands, type Question, tooMany } from "./commands.ts";
+import { Connection, type ConnectionState, isRefused } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { CarillonError } from "./errors.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { type Platform, type SocketConstructor, systemPlatform } from "./platform.ts";
+import type { CarillonOptions } from "./options.ts";
+import { type CancelTimer, type Platform, systemPlatform } from "./platform.ts";
 import { memoryStore, type Store } from "./stores.ts";
-
-export interface CarillonOptions {
-  /** Asked anew for every connection if it is a function. */
-  readonly token?: string | (() => string | Promise<string>);
-  /** Who this app is, across connections; its positions are then kept on the server as well. */
-  readonly device?: string;
-  /** Where positions outlive a restart of the app; in memory only unless given. */
-  readonly store?: Store;
-  /** What to connect with where there is no global `WebSocket` (Node before 22). */
-  readonly WebSocket?: SocketConstructor;
-  /** Milliseconds between signs of life; 240,000 unless given, none if `undefined`. */
-  readonly heartbeatMs?: number | undefined;
-  /** Milliseconds that a command waits for a connection and for its answer; 10,000 unless given. */
-  readonly timeoutMs?: number;
-  /** What software this is, for the operator. */
-  readonly client?: string;
-  /** Time, chance and sockets, for tests. */
-  readonly platform?: Platform;
-}
 
 /** Home routers and mobile networks forget an idle connection after five minutes and up. */
 const DEFAULT_HEARTBEAT_MS = 240_000;
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** How long before its token ends a client asks for another: long enough to try again, and far from too early. */
+const REFRESH_LEAD_MS = 10_000;
+/** A timer cannot count much more: 23 days. What ends later is refreshed by then. */
+const LONGEST_TIMER_MS = 2e9;
+/** By its number: the table of all of them would have to be loaded with every page. */
+const TOKEN_EXPIRED: typeof CloseCode.tokenExpired = 4002;
 
 interface Events {
   /** What the connection is doing, for a user interface to show. */
@@ -61,14 +50,18 @@ export class Carillon extends Emitter<Events> {
   readonly store: Store;
   /** @internal */
   readonly connection: Connection;
+  /** What the server's plain clients receive; known from the first `open` on. */
+  defaultChannel: string | undefined;
   readonly #options: CarillonOptions;
   readonly #timeoutMs: number;
   readonly #commands: Commands;
   readonly #heartbeat: Heartbeat;
   readonly #channels = new Map<string, Channel>();
   #state: ConnectionState = { status: "closed" };
-  readonly #waiting = new Set<() => void>();
-  #defaultChannel: string | undefined;
+  readonly #waiting = new Set<(error?: CarillonError) => void>();
+  /** The server's clock less the platform's monotonic one: a device's wall clock may be wrong by years. */
+  #serverAheadMs = 0;
+  #cancelRefresh: CancelTimer = () => {};
   /** Closed by the app, or by the server for good: from then on only the app opens it again. */
   #isOver = false;
 
@@ -91,12 +84,13 @@ export class Carillon extends Emitter<Events> {
       onFrame: (frame) => this.#received(frame),
       // Phones let sockets die in their sleep without telling anybody.
       onWake: () => this.#heartbeat.beat(),
+      mayReturn: (code) =>
+        mayReconnect(code) && (code !== TOKEN_EXPIRED || typeof options.token === "function"),
     });
     this.#heartbeat = new Heartbeat({
       platform: this.platform,
       send: () => {
         this.#ask({ type: "ping" }).catch(() => {});
-        return true;
       },
       onAnswer: (roundTripMs) => this.emit("heartbeat", roundTripMs),
       onMissed: () => this.connection.abandon("a heartbeat got no answer"),
@@ -111,11 +105,6 @@ export class Carillon extends Emitter<Events> {
   /** @internal */
   get isClosedByApp(): boolean {
     return this.#state.status === "closed" && this.#state.code === undefined;
-  }
-
-  /** What the server's plain clients receive; known from the first `open` on. */
-  get defaultChannel(): string | undefined {
-    return this.#defaultChannel;
   }
 
   /** Milliseconds between signs of life, `undefined` for none. Takes effect at once. */
@@ -168,16 +157,16 @@ export class Carillon extends Emitter<Events> {
 
   #opened(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const done = () => {
+      const end = (error?: CarillonError) => {
+        this.#waiting.delete(end);
         cancel();
-        if (this.#state.status === "open") resolve();
-        else reject(closed());
+        if (error) reject(error);
+        else resolve();
       };
-      const cancel = this.platform.setTimer(this.#timeoutMs, () => {
-        this.#waiting.delete(done);
-        reject(new CarillonError("timeout", "no connection in time"));
-      });
-      this.#waiting.add(done);
+      const cancel = this.platform.setTimer(this.#timeoutMs, () =>
+        end(new CarillonError("timeout", "not connected")),
+      );
+      this.#waiting.add(end);
     });
   }
 
@@ -188,12 +177,13 @@ export class Carillon extends Emitter<Events> {
       return;
     }
     this.#heartbeat.stop();
-    this.#commands.fail(new CarillonError("connection_lost", "the connection ended before the answer"));
+    this.#cancelRefresh();
+    this.#commands.fail(new CarillonError("connection_lost", "the connection was lost"));
     this.#isOver = state.status === "closed";
     this.#state = state;
     for (const { subscription } of this.#channels.values()) subscription.disconnected(isRefused(state));
-    this.#enter(state);
-    if (this.#isOver) this.#wakeWaiting();
+    this.emit("state", state);
+    if (this.#isOver) this.#endWaiting(closed());
   }
 
   async #identify(): Promise<void> {
@@ -209,32 +199,59 @@ export class Carillon extends Emitter<Events> {
         ...({ token: secret, device, client } as object),
       });
       if (this.connection.state !== state) return;
-      if (reply.type === "connected") this.#defaultChannel = reply.defaultChannel;
+      if (reply.type === "connected") {
+        this.defaultChannel = reply.defaultChannel;
+        this.#serverAheadMs = Date.parse(reply.time) - this.platform.monotonicMs();
+        this.#refreshBefore(reply.expiresAt);
+      }
     } catch (error) {
       if (this.connection.state !== state) return;
-      this.#fail(error);
-      // After this answer the server closes, with the code that says whether to come back.
-      if (error instanceof CarillonError && error.code === "invalid_token") return;
-      return this.connection.abandon("not accepted");
+      // After `invalid_token` or `token_expired` the server closes, with the code that says whether to come back.
+      if (!/token/.test(this.#fail(error))) this.connection.abandon(String(error));
+      return;
     }
     this.#heartbeat.start();
     this.#state = state;
     // Before the app hears of it: a channel that it subscribes to then asks by itself, and once.
     for (const { subscription } of this.#channels.values()) subscription.connected();
-    this.#enter(state);
-    this.#wakeWaiting();
+    this.emit("state", state);
+    this.#endWaiting();
   }
 
-  #fail(error: unknown): void {
+  /** Hands in a new token before the present one ends; what is left of its life is waited out but for `part`. */
+  #refreshBefore(expiresAt = "", part = 0.9): void {
+    const { token } = this.#options;
+    const { state } = this.connection;
+    const lifeMs = Date.parse(expiresAt) - this.#serverAheadMs - this.platform.monotonicMs();
+    // Without an end it is no number.
+    if (typeof token !== "function" || !(lifeMs > 0)) return;
+    const laterMs = Math.max(lifeMs * part, lifeMs - REFRESH_LEAD_MS);
+    const delayMs = Math.max(Math.min(laterMs, lifeMs - 1_000, LONGEST_TIMER_MS), 1_000);
+    this.#cancelRefresh = this.platform.setTimer(delayMs, async () => {
+      try {
+        const fresh = await token();
+        // The connection that this was for may be gone.
+        if (this.connection.state !== state) return;
+        const reply = await this.#ask({ type: "refresh", token: fresh });
+        this.#refreshBefore((reply as Answer<"refreshed">).expiresAt);
+      } catch (error) {
+        if (this.connection.state !== state) return;
+        // First, as the app may close the client when it hears of the error.
+        this.#refreshBefore(expiresAt, 0.5);
+        this.#fail(error);
+      }
+    });
+  }
+
+  /** Tells the app, and returns the error's code. */
+  #fail(error: unknown): string {
     const known = error instanceof CarillonError ? error : new CarillonError("internal", String(error));
     this.emit("error", known);
+    return known.code;
   }
 
-  #wakeWaiting(): void {
-    for (const wake of this.#waiting) {
-      this.#waiting.delete(wake);
-      wake();
-    }
+  #endWaiting(error?: CarillonError): void {
+    for (const end of this.#waiting) end(error);
   }
 
   #received(text: string): void {
@@ -247,40 +264,18 @@ export class Carillon extends Emitter<Events> {
       case "leave":
       case "revoked":
         this.#channels.get(frame.channel)?.subscription.receive(frame);
-        break;
+        return;
       case "subscribed":
         // Before anything else of its channel is looked at, and not a promise's turn later.
         this.#channels.get(frame.channel)?.subscription.subscribed(frame);
-        this.#commands.settle(frame);
         break;
       case "pong":
         this.#heartbeat.answered();
-        this.#commands.settle(frame);
-        break;
-      default:
-        this.#commands.settle(frame);
     }
-  }
-
-  #enter(state: ConnectionState): void {
-    this.#state = state;
-    this.emit("state", state);
+    this.#commands.settle(frame);
   }
 }
 
 function closed(): CarillonError {
   return new CarillonError("closed", "the client is closed");
-}
-
-/** Whether the server has said that this client need not come back. */
-function isRefused(state: ConnectionState): boolean {
-  return state.status === "closed" && state.code !== undefined && !mayReconnect(state.code);
-}
-
-/** `https://host/base` is `wss://host/base/ws`. By hand: React Native's `URL` can be read but not changed. */
-function socketUrl(text: string): string {
-  const parts = /^(?:http|ws)(s?):\/\/([^/?#][^?#]*?)(?:\/ws|\/)?(\?[^#]*)?(?:#.*)?$/i.exec(text);
-  if (parts === null) throw new TypeError(`not an address of a server: ${text}`);
-  const [, secure = "", base, query = ""] = parts;
-  return `ws${secure.toLowerCase()}://${base}/ws${query}`;
 }

@@ -4,22 +4,22 @@ import { encodeFrame } from "@carillon/protocol/json";
 import { MAX_FRAME_BYTES, MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
 import { CarillonError } from "./errors.ts";
 import { Pace } from "./pace.ts";
-import type { CancelTimer, Platform } from "./platform.ts";
+import type { Platform } from "./platform.ts";
 
 type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
 /** A command as it is asked, before it has an id. */
 export type Question = DistributiveOmit<Exclude<Command, { type: "ack" }>, "id">;
 
-interface Pending {
-  resolve(reply: Reply): void;
-  reject(error: CarillonError): void;
-  cancel: CancelTimer;
-}
+/** The reply of one type. */
+export type Answer<Type extends Reply["type"]> = Extract<Reply, { type: Type }>;
+
+/** Ends the wait for a reply. */
+type End = (result: Reply | CarillonError) => void;
 
 export class Commands {
   readonly #platform: Platform;
   readonly #timeoutMs: number;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number | undefined, End>();
   readonly #pace: Pace;
   #lastId = 0;
 
@@ -41,41 +41,37 @@ export class Commands {
       const frame = encodeFrame({ ...question, id } as Command);
       // The server would close the connection, which all channels share.
       if (bytesOf(frame) > MAX_FRAME_BYTES) {
-        const message = `${question.type}: a frame has at most ${MAX_FRAME_BYTES} bytes`;
+        const message = `${question.type}: over ${MAX_FRAME_BYTES} bytes`;
         return reject(new CarillonError("payload_too_large", message));
       }
+      const end: End = (result) => {
+        this.#pending.delete(id);
+        cancel();
+        if (result instanceof CarillonError) reject(result);
+        else resolve(result);
+      };
       const cancel = this.#platform.setTimer(this.#timeoutMs, () =>
-        this.#take(id)?.reject(new CarillonError("timeout", `${question.type}: no answer in time`)),
+        end(new CarillonError("timeout", `${question.type}: no answer in time`)),
       );
-      this.#pending.set(id, { resolve, reject, cancel });
+      this.#pending.set(id, end);
       asked?.(id);
       this.#pace.run(() => {
-        if (this.#pending.has(id) && !send(frame)) {
-          this.#take(id)?.reject(new CarillonError("connection_lost", "not connected"));
-        }
+        if (this.#pending.has(id) && !send(frame)) end(new CarillonError("connection_lost", "not connected"));
       });
     });
   }
 
   /** A reply has come. One that nobody waits for any more is dropped. */
   settle(reply: Reply): void {
-    const pending = this.#take(reply.id);
-    if (reply.type === "error") pending?.reject(new CarillonError(reply.code, reply.message));
-    else pending?.resolve(reply);
+    this.#pending.get(reply.id)?.(
+      reply.type === "error" ? new CarillonError(reply.code, reply.message) : reply,
+    );
   }
 
   /** The connection is gone, and all answers with it. */
   fail(error: CarillonError): void {
     this.#pace.clear();
-    for (const id of this.#pending.keys()) this.#take(id)?.reject(error);
-  }
-
-  #take(id: number | undefined): Pending | undefined {
-    const pending = id === undefined ? undefined : this.#pending.get(id);
-    if (id === undefined || pending === undefined) return undefined;
-    this.#pending.delete(id);
-    pending.cancel();
-    return pending;
+    for (const end of this.#pending.values()) end(error);
   }
 }
 
@@ -85,5 +81,5 @@ function bytesOf(json: string): number {
 }
 
 export function tooMany(): CarillonError {
-  return new CarillonError("too_many_pending", `${MAX_PENDING_COMMANDS} commands wait for their answer`);
+  return new CarillonError("too_many_pending", `${MAX_PENDING_COMMANDS} commands wait`);
 }

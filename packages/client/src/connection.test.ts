@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { mayReconnect } from "@carillon/protocol/codes";
 import fc from "fast-check";
 import { Connection, type ConnectionState } from "./connection.ts";
 import { VirtualPlatform } from "./testing/virtual-platform.ts";
@@ -9,9 +10,12 @@ function setUp(url = "ws://h/ws") {
   const frames: string[] = [];
   const connection = new Connection({
     url,
+    protocols: [],
     platform,
+    mayReturn: mayReconnect,
     onState: (state) => states.push(state),
     onFrame: (frame) => frames.push(frame),
+    onWake: () => {},
   });
   const statuses = () => states.map(({ status }) => status);
   return { platform, states, statuses, frames, connection };
@@ -126,7 +130,7 @@ test("a socket that was given up is not listened to any more", () => {
 test("a wrong address ends it", () => {
   const { platform, states, connection } = setUp("nonsense");
   connection.open();
-  expect(states.at(-1)).toMatchObject({ status: "closed", reason: "invalid url nonsense" });
+  expect(states.at(-1)).toMatchObject({ status: "closed", reason: "SyntaxError: invalid url nonsense" });
   expect([platform.clock.pendingTimers, platform.wakeListeners]).toEqual([0, 0]);
 });
 

@@ -4,6 +4,7 @@
  *     const connection = new Connection({
  *       url: "wss://push.example.com/ws",
  *       platform: systemPlatform(),
+ *       mayReturn: mayReconnect,
  *       onState: (state) => show(state.status),
  *       onFrame: (frame) => show(frame),
  *     });
@@ -11,7 +12,7 @@
  *
  * It knows frames and nothing of what is in them.
  */
-import { ABNORMAL_CLOSURE, mayReconnect } from "@carillon/protocol/codes";
+import { ABNORMAL_CLOSURE } from "@carillon/protocol/codes";
 import { backoffMs } from "./backoff.ts";
 import type { CancelTimer, Platform, Socket } from "./platform.ts";
 
@@ -32,13 +33,15 @@ export type ConnectionState =
 export interface ConnectionOptions {
   /** `ws:` or `wss:`. */
   readonly url: string;
-  /** Sub-protocols to offer (RFC 6455 section 1.9); none unless given. */
-  readonly protocols?: readonly string[];
+  /** Sub-protocols to offer (RFC 6455 section 1.9). */
+  readonly protocols: readonly string[];
   readonly platform: Platform;
-  readonly onState?: (state: ConnectionState) => void;
-  readonly onFrame?: (frame: string) => void;
+  readonly onState: (state: ConnectionState) => void;
+  readonly onFrame: (frame: string) => void;
+  /** Whether to come back after this close code. */
+  readonly mayReturn: (code: number) => boolean;
   /** The app came to the foreground, or its network came back, while the connection stood open: is it still alive? */
-  readonly onWake?: () => void;
+  readonly onWake: () => void;
 }
 
 /** An attempt that has not succeeded by then is given up: a SYN into nowhere would take minutes. */
@@ -91,13 +94,13 @@ export class Connection {
   }
 
   #connect(): void {
-    const { platform, url, protocols = [] } = this.#options;
+    const { platform, url, protocols, onFrame, mayReturn } = this.#options;
     let socket: Socket;
     try {
       socket = platform.openSocket(url, protocols);
     } catch (error) {
       // A malformed address is refused by the constructor; no attempt will change that.
-      this.#end({ status: "closed", code: ABNORMAL_CLOSURE, reason: messageOf(error) });
+      this.#end({ status: "closed", code: ABNORMAL_CLOSURE, reason: String(error) });
       return;
     }
     this.#socket = socket;
@@ -105,29 +108,27 @@ export class Connection {
     const current = (react: () => void) => {
       if (this.#socket === socket) react();
     };
-    socket.addEventListener("open", () => current(() => this.#opened()));
-    socket.addEventListener("message", ({ data }) => current(() => this.#received(data)));
-    socket.addEventListener("close", ({ code, reason }) => current(() => this.#closed(code, reason)));
+    socket.addEventListener("open", () =>
+      current(() => {
+        this.#timer(STABLE_AFTER_MS, () => {
+          this.#attempt = 0;
+        });
+        this.#enter({ status: "open" });
+      }),
+    );
+    socket.addEventListener("message", ({ data }) => {
+      if (typeof data === "string") current(() => onFrame(data));
+    });
+    socket.addEventListener("close", ({ code, reason }) =>
+      current(() => {
+        if (mayReturn(code)) this.#lost(code, reason);
+        else this.#end({ status: "closed", code, reason });
+      }),
+    );
     // A close event follows; without a listener the ws package would throw.
     socket.addEventListener("error", () => {});
-    this.#timer(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL_CLOSURE, "no answer to the handshake"));
+    this.#timer(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL_CLOSURE, "no answer in time"));
     this.#enter({ status: "connecting" });
-  }
-
-  #opened(): void {
-    this.#timer(STABLE_AFTER_MS, () => {
-      this.#attempt = 0;
-    });
-    this.#enter({ status: "open" });
-  }
-
-  #received(data: unknown): void {
-    if (typeof data === "string") this.#options.onFrame?.(data);
-  }
-
-  #closed(code: number, reason: string): void {
-    if (mayReconnect(code)) this.#lost(code, reason);
-    else this.#end({ status: "closed", code, reason });
   }
 
   #lost(code: number, reason: string): void {
@@ -139,7 +140,7 @@ export class Connection {
 
   #wake(): void {
     if (this.#state.status === "waiting") this.#connect();
-    else if (this.#state.status === "open") this.#options.onWake?.();
+    else if (this.#state.status === "open") this.#options.onWake();
   }
 
   #end(state: ConnectionState): void {
@@ -166,10 +167,11 @@ export class Connection {
 
   #enter(state: ConnectionState): void {
     this.#state = state;
-    this.#options.onState?.(state);
+    this.#options.onState(state);
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Whether the server has said that this client need not come back. */
+export function isRefused(state: ConnectionState): boolean {
+  return state.status === "closed" && (state.code ?? 0) > ABNORMAL_CLOSURE;
 }

@@ -6,11 +6,11 @@ import type { CancelTimer, Platform } from "./platform.ts";
 
 export interface HeartbeatOptions {
   readonly platform: Pick<Platform, "monotonicMs" | "setTimer">;
-  /** Sends one heartbeat; `false` if there is no connection now. */
-  readonly send: () => boolean;
+  /** Sends one heartbeat. */
+  readonly send: () => void;
   /** A heartbeat was answered; `roundTripMs` after it was sent. */
-  readonly onAnswer?: (roundTripMs: number) => void;
-  /** A heartbeat was not answered in time. */
+  readonly onAnswer: (roundTripMs: number) => void;
+  /** A heartbeat was not answered in time; `stop` is what has to follow. */
   readonly onMissed: () => void;
 }
 
@@ -54,27 +54,22 @@ export class Heartbeat {
   /** Sends one now, unless one is still waiting for its answer. `false` if there is no connection. */
   beat(): boolean {
     if (!this.#running) return false;
-    if (this.#sentAtMs !== undefined) return true;
-    this.#sentAtMs = this.#options.platform.monotonicMs();
-    if (!this.#options.send()) {
-      this.#sentAtMs = undefined;
-      return false;
+    const { platform, send, onMissed } = this.#options;
+    if (this.#sentAtMs === undefined) {
+      this.#sentAtMs = platform.monotonicMs();
+      this.#cancelMissed = platform.setTimer(ANSWER_WITHIN_MS, onMissed);
+      send();
     }
-    this.#cancelMissed = this.#options.platform.setTimer(ANSWER_WITHIN_MS, () => {
-      this.#sentAtMs = undefined;
-      this.#options.onMissed();
-    });
     return true;
   }
 
-  /** An answer came. `false` if none was waited for. */
-  answered(): boolean {
-    if (this.#sentAtMs === undefined) return false;
-    const roundTripMs = this.#options.platform.monotonicMs() - this.#sentAtMs;
+  /** An answer came. */
+  answered(): void {
+    const { platform, onAnswer } = this.#options;
+    const sentAtMs = this.#sentAtMs;
     this.#sentAtMs = undefined;
     this.#cancelMissed();
-    this.#options.onAnswer?.(roundTripMs);
-    return true;
+    if (sentAtMs !== undefined) onAnswer(platform.monotonicMs() - sentAtMs);
   }
 
   #armNext(): void {

@@ -12,7 +12,8 @@ export type { Gap, Json, Member, Publication, Published, PublishOptions } from "
 export type { Position } from "@carillon/protocol/position";
 export { Channel } from "./channel.ts";
 export type { ChannelEvents, ChannelOptions, ChannelState, Received } from "./channel-events.ts";
-export { Carillon, type CarillonOptions } from "./client.ts";
+export { Carillon } from "./client.ts";
 export type { ConnectionState } from "./connection.ts";
 export { CarillonError, type ClientErrorCode } from "./errors.ts";
+export type { CarillonOptions } from "./options.ts";
 export { localStorageStore, memoryStore, type Store } from "./stores.ts";

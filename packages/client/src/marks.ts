@@ -3,9 +3,10 @@
  * the app.
  */
 import type { Command } from "@carillon/protocol/frames";
-import { decodePosition, encodePosition, furthest, type Position } from "@carillon/protocol/position";
+import { decodePosition, encodePosition, type Position } from "@carillon/protocol/position";
 import { isWirePosition } from "@carillon/protocol/server-frames";
 import type { CancelTimer, Platform } from "./platform.ts";
+import { further } from "./progress.ts";
 import type { Store } from "./stores.ts";
 
 /** A crash makes the app see again what it had handled in this time. */
@@ -45,11 +46,7 @@ export class Marks {
 
   /** Everything up to `position` has been handled. Within an epoch it only moves on. */
   move(position: Position): void {
-    const handled = this.#handled;
-    this.#handled =
-      handled?.epoch === position.epoch
-        ? { epoch: position.epoch, offsets: furthest(handled.offsets, position.offsets) }
-        : position;
+    this.#handled = further(this.#handled, position);
     this.#flushSoon();
   }
 

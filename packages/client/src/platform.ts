@@ -60,7 +60,7 @@ interface Page {
  */
 export function systemPlatform(socketClass?: SocketConstructor): Platform {
   const SocketClass = socketClass ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
-  if (SocketClass === undefined) throw new TypeError("no WebSocket here: pass one, such as that of ws");
+  if (SocketClass === undefined) throw new TypeError("no WebSocket: pass one");
   return {
     wallMs: () => Date.now(),
     monotonicMs: () => performance.now(),

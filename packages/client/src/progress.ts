@@ -6,7 +6,6 @@ import type { Publication } from "@carillon/protocol/frames";
 import {
   advance,
   furthest,
-  type Lane,
   laneOf,
   type Offsets,
   type Position,
@@ -30,17 +29,17 @@ export class Progress {
     if (offset !== undefined && position !== undefined) {
       if (offset <= position.offsets[lane]) return "seen";
       if (!inPage && prev > position.offsets[lane]) return "missing";
+      this.position = { ...position, offsets: advance(position.offsets, lane, offset) };
     }
-    const seen = this.#ids.has(id);
-    if (!seen) this.#remember(id);
-    if (offset !== undefined) this.#moveLane(lane, offset);
-    return seen ? "seen" : "new";
+    if (this.#ids.has(id)) return "seen";
+    this.#remember(id);
+    return "new";
   }
 
   /** A page covered everything up to `to`. */
   cover(to: number): void {
-    if (this.position === undefined) return;
-    this.position = { ...this.position, offsets: furthest(this.position.offsets, together(to)) };
+    const { position } = this;
+    if (position !== undefined) this.position = further(position, { ...position, offsets: together(to) });
   }
 
   /** The position and ids of before mean nothing any more. */
@@ -49,17 +48,17 @@ export class Progress {
     this.#ids.clear();
   }
 
-  #moveLane(lane: Lane, offset: number): void {
-    if (this.position === undefined) return;
-    this.position = { ...this.position, offsets: advance(this.position.offsets, lane, offset) };
-  }
-
   #remember(id: string): void {
-    this.#ids.add(id);
-    if (this.#ids.size <= REMEMBERED) return;
-    const [oldest] = this.#ids;
-    if (oldest !== undefined) this.#ids.delete(oldest);
+    const [oldest = ""] = this.#ids.add(id);
+    if (this.#ids.size > REMEMBERED) this.#ids.delete(oldest);
   }
+}
+
+/** In one log the further of the two, lane by lane; else `later`. */
+export function further(earlier: Position | undefined, later: Position): Position {
+  return earlier?.epoch === later.epoch
+    ? { ...later, offsets: furthest(earlier.offsets, later.offsets) }
+    : later;
 }
 
 /** Whether `one` stands at or beyond `other` in every lane. */

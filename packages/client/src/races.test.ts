@@ -1,7 +1,8 @@
 /** What happens when two things happen at once: answers that come too late, calls from inside of listeners. */
 import { expect, test } from "bun:test";
 import type { Json } from "@carillon/protocol/frames";
-import { Carillon, type CarillonOptions } from "./client.ts";
+import { Carillon } from "./client.ts";
+import type { CarillonOptions } from "./options.ts";
 import { memoryStore } from "./stores.ts";
 import { FakeServer, publication } from "./testing/fake-server.ts";
 

@@ -4,7 +4,7 @@
  */
 import type { Publication, Push, Reply } from "@carillon/protocol/frames";
 import { encodeFrame } from "@carillon/protocol/json";
-import { decodePosition, encodePosition, furthest, type Position, START } from "@carillon/protocol/position";
+import { decodePosition, encodePosition, type Position, START } from "@carillon/protocol/position";
 import { backoffMs } from "./backoff.ts";
 import { type ChannelEvents, type ChannelState, isWanted } from "./channel-events.ts";
 import type { Carillon } from "./client.ts";
@@ -12,7 +12,7 @@ import { Delivery, type Step } from "./delivery.ts";
 import { CarillonError, PASSING } from "./errors.ts";
 import { Marks } from "./marks.ts";
 import type { CancelTimer } from "./platform.ts";
-import { Progress, reaches } from "./progress.ts";
+import { further, Progress, reaches } from "./progress.ts";
 
 type Subscribed = Extract<Reply, { type: "subscribed" }>;
 type ChannelPush = Extract<Push, { channel: string }>;
@@ -159,12 +159,11 @@ export class Subscription {
   }
 
   /** Stands where the server starts; `true` if that is in another log than before, or the first time. */
-  #begin({ epoch, offsets }: Position): boolean {
-    const before = this.#progress.position;
-    const isNew = before?.epoch !== epoch;
-    const position = { epoch, offsets: isNew ? offsets : furthest(before.offsets, offsets) };
-    this.#progress.position = position;
-    if (isNew) this.#marks.move(position);
+  #begin(start: Position): boolean {
+    const { position } = this.#progress;
+    const isNew = position?.epoch !== start.epoch;
+    this.#progress.position = further(position, start);
+    if (isNew) this.#marks.move(start);
     return isNew;
   }
 
@@ -181,12 +180,9 @@ export class Subscription {
   #take(publication: Publication, inPage: boolean): void {
     if (!this.#receiving) return;
     // What is dropped here is caught up with once the queue is empty.
-    if (this.#delivery.isFull) this.#receiving = false;
-    else {
-      const verdict = this.#progress.take(publication, inPage);
-      if (verdict === "new") this.#delivery.push({ publication, position: this.#progress.position });
-      else if (verdict === "missing") this.#receiving = false;
-    }
+    const verdict = this.#delivery.isFull ? "missing" : this.#progress.take(publication, inPage);
+    if (verdict === "new") this.#delivery.push({ publication, position: this.#progress.position });
+    else if (verdict === "missing") this.#receiving = false;
   }
 
   #lookIfLive(): void {
