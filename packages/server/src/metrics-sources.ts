@@ -35,6 +35,7 @@ export function watch(metrics: Metrics, { hub, webhooks, clock }: MetricsSources
   });
   // From the start on, or the first of each would be no increase to Prometheus.
   for (const outcome of ["delivered", "retried", "dead", "dropped"]) metrics.webhooks.inc({ outcome }, 0);
+  metrics.refused.inc({ code: "storage_unavailable" }, 0);
   for (const protocol of ["text", "v1", "sse"]) metrics.connected.inc({ protocol }, 0);
   watchProcess(metrics, clock);
   return watchLoop(metrics, clock);
