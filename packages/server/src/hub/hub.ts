@@ -8,7 +8,7 @@
  *     hub.disconnect(session, 1000, "");
  */
 import { ABNORMAL_CLOSURE, CloseCode } from "@carillon/protocol/codes";
-import type { ChannelInfo, Engine, PublishResult } from "../engine/engine.ts";
+import type { ChannelInfo, Engine, PublishResult, RecordChange } from "../engine/engine.ts";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
@@ -188,11 +188,14 @@ export class Hub {
   }
 
   /**
-   * Publishes: resolves when all items are durable and have been fanned out.
+   * Publishes: resolves when all items are durable and have been fanned out. `changes` are made in the same commit.
    * @throws {EngineError} by rejection; then nothing was published.
    */
-  publish(items: readonly PublishItem[]): Promise<readonly PublishResult[]> {
-    return this.#context.publisher.publish(items);
+  publish(
+    items: readonly PublishItem[],
+    changes?: readonly RecordChange[],
+  ): Promise<readonly PublishResult[]> {
+    return this.#context.publisher.publish(items, changes);
   }
 
   /** Counts `count` publications by `who`: 0, or the milliseconds after which they may be tried again. */

@@ -1,7 +1,13 @@
 /** Publishing: from what a publisher said, already validated, to a publication in the engine. */
 import type { Json, PublishOptions } from "@carillon/protocol/frames";
 import { laneOf } from "@carillon/protocol/position";
-import { type Engine, EngineError, type NewPublication, type PublishResult } from "../engine/engine.ts";
+import {
+  type Engine,
+  EngineError,
+  type NewPublication,
+  type PublishResult,
+  type RecordChange,
+} from "../engine/engine.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Metrics } from "../lib/metrics.ts";
@@ -9,6 +15,9 @@ import type { Metrics } from "../lib/metrics.ts";
 export interface PublishItem extends PublishOptions {
   readonly channel: string;
   readonly data: Json;
+  /** The schedule that publishes it, and when that was due (RFC 3339). */
+  readonly schedule?: string;
+  readonly dueAt?: string;
 }
 
 /**
@@ -34,15 +43,19 @@ export class Publisher {
   }
 
   /**
-   * Resolves when all items are durable and have been fanned out here; those of one channel stay in order.
+   * Resolves when all items are durable and have been fanned out here; those of one channel stay in order. `changes` are made
+   * in the same commit.
    * @throws {EngineError} by rejection; then nothing was published. Also when too much waits already.
    */
-  async publish(items: readonly PublishItem[]): Promise<readonly PublishResult[]> {
+  async publish(
+    items: readonly PublishItem[],
+    changes?: readonly RecordChange[],
+  ): Promise<readonly PublishResult[]> {
     const timeMs = this.#clock.wallMs();
     const stamped = items.map((item) => this.#stamp(item, timeMs));
     const size = stamped.reduce((sum, { data }) => sum + data.length + SURROUNDINGS, 0);
     try {
-      return await this.#write(stamped, size);
+      return await this.#write(stamped, size, changes);
     } catch (error) {
       const isUnavailable = error instanceof EngineError && error.code === "unavailable";
       if (isUnavailable) this.#metrics.refused.inc({ code: "storage_unavailable" });
@@ -50,25 +63,41 @@ export class Publisher {
     }
   }
 
-  async #write(stamped: readonly NewPublication[], size: number): Promise<readonly PublishResult[]> {
+  async #write(
+    stamped: readonly NewPublication[],
+    size: number,
+    changes: readonly RecordChange[] | undefined,
+  ): Promise<readonly PublishResult[]> {
     if (this.#waiting + size > MAX_WAITING) {
       throw new EngineError("unavailable", "too much waits to be written");
     }
     this.#waiting += size;
     try {
-      return await this.#engine.publish(stamped);
+      return await this.#engine.publish(stamped, changes);
     } finally {
       this.#waiting -= size;
     }
   }
 
   #stamp(item: PublishItem, timeMs: number): NewPublication {
-    const { channel, data, ttl, urgency = "normal", collapseKey, idempotencyKey, tags } = item;
+    const {
+      channel,
+      data,
+      ttl,
+      urgency = "normal",
+      collapseKey,
+      idempotencyKey,
+      tags,
+      schedule,
+      dueAt,
+    } = item;
     const meta = {
       ...(ttl !== undefined && { ttl }),
       ...(urgency !== "normal" && { urgency }),
       ...(collapseKey !== undefined && { collapseKey }),
       ...(tags !== undefined && tags.length > 0 && { tags }),
+      ...(schedule !== undefined && { schedule }),
+      ...(dueAt !== undefined && { dueAt }),
     };
     return {
       id: this.#nextId(),
