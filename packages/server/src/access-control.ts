@@ -86,7 +86,8 @@ function keysAddress(text: string): string {
   const url = URL.parse(text);
   const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url?.hostname ?? "");
   if (url?.protocol === "https:" || (url?.protocol === "http:" && isLocal)) return url.href;
-  throw new ConfigError(`--jwt-jwks ${JSON.stringify(text)}: expected an https address or a file`);
+  // Not repeated: it may hold a password.
+  throw new ConfigError("--jwt-jwks: expected an https address or a file");
 }
 
 function fromFile(flag: string, path: string, read: (text: string) => JwtKey): JwtKey {

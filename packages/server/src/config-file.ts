@@ -44,7 +44,8 @@ function parseFile(path: string, parse: (text: string) => unknown): unknown {
   try {
     return parse(text);
   } catch (error) {
-    throw new ConfigError(`--config ${path}: not valid: ${firstLine(error)}`);
+    // A parser quotes a word that it did not expect, and a secret without its quotes is one.
+    throw new ConfigError(`--config ${path}: not valid: ${firstLine(error).replace(/"[^"]+"/g, '"…"')}`);
   }
 }
 

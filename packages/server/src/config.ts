@@ -40,7 +40,7 @@ export function variableOf(name: OptionName): string {
 
 /**
  * The configuration from flags, environment and file, in this order of precedence.
- * @throws {ConfigError} naming the option as the person wrote it, its value and what was expected.
+ * @throws {ConfigError} naming the option as the person wrote it, its value unless that is a secret, and what was expected.
  */
 export function readConfig(flags: Source, env: NodeJS.ProcessEnv, file: Source): Config {
   const config: Record<string, unknown> = {};
@@ -48,9 +48,9 @@ export function readConfig(flags: Source, env: NodeJS.ProcessEnv, file: Source):
     const [value, writtenAs] = pick(name, flags, env, file);
     const parsed = options[name].schema.safeParse(value);
     if (!parsed.success) {
-      throw new ConfigError(
-        `${writtenAs} ${JSON.stringify(shorten(value))}: expected ${options[name].expects}`,
-      );
+      const { expects, isSecret } = options[name] as Option<unknown>;
+      const repeated = isSecret ? "" : ` ${JSON.stringify(shorten(value))}`;
+      throw new ConfigError(`${writtenAs}${repeated}: expected ${expects}`);
     }
     config[camelCase(name)] = parsed.data;
   }

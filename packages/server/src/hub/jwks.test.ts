@@ -49,7 +49,7 @@ function setUp(answer: () => Response | Promise<Response>) {
     const answered = await jwtKind({ keys: [foundKeys(keys.find)], log }, clock)(tokens[index] ?? "");
     return typeof answered === "object" ? answered.who : answered;
   };
-  return { clock, lines, asked, state, ask };
+  return { clock, log, lines, asked, state, ask };
 }
 
 const setOf = (count: number) => () => Response.json({ keys: jwks.slice(0, count) });
@@ -123,6 +123,17 @@ test.each<[string, () => Response, string]>([
   const { lines, ask } = setUp(answer);
   expect(await ask()).toBe("invalid");
   expect(lines[0]).toContain(`cannot be read: ${why};`);
+});
+
+test("the log names the address without a password or a query", async () => {
+  const { clock, log, lines } = setUp(() => new Promise<Response>(() => {}));
+  const url = "https://ann:hunter2@id.example/jwks.json?key=hunter2";
+  const keys = new RemoteKeys(url, { clock, log, fetch: async () => down() });
+  const ask = jwtKind({ keys: [foundKeys(keys.find)], log }, clock);
+  expect(await ask(tokens[0] ?? "")).toBe("invalid");
+  expect(lines).toEqual([
+    "WARN The keys at https://id.example/jwks.json cannot be read: Unable to connect; JWTs are refused until they can",
+  ]);
 });
 
 test("an answer that does not come in 5 s is given up", async () => {

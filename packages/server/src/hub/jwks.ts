@@ -100,12 +100,16 @@ export class RemoteKeys {
     }
   }
 
+  /** Says where without a password or a query. */
   #warn(error: unknown): void {
     const nowMs = this.#ports.clock.monotonicMs();
     if (nowMs < this.#mayWarnAtMs) return;
     this.#mayWarnAtMs = nowMs + WARN_EVERY_MS;
     const reason = error instanceof Error ? error.message : String(error);
     const consequence = this.#keys === undefined ? "JWTs are refused" : "the keys at hand are used";
-    this.#ports.log.warn(`The keys at ${this.#url} cannot be read: ${reason}; ${consequence} until they can`);
+    const { origin, pathname } = new URL(this.#url);
+    this.#ports.log.warn(
+      `The keys at ${origin}${pathname} cannot be read: ${reason}; ${consequence} until they can`,
+    );
   }
 }

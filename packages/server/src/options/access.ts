@@ -11,6 +11,7 @@ export const accessOptions = {
     about: "believe JWTs that are signed with it by HS256",
     initial: "",
     shown: "off",
+    isSecret: true,
   }),
   "jwt-public-key": option({
     schema: anything,

@@ -44,6 +44,8 @@ export const networkOptions = {
     about: "where events are posted to",
     initial: "",
     shown: "off",
+    // It may hold a password, or a path that is one.
+    isSecret: true,
   }),
   "webhook-events": option({
     schema: list.pipe(z.array(z.enum(["connected", "disconnected", "publication", "device_offline"]))),
@@ -59,5 +61,6 @@ export const networkOptions = {
     about: "signs what is posted; needed with --webhook-url",
     initial: "",
     shown: "none",
+    isSecret: true,
   }),
 };

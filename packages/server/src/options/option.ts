@@ -15,6 +15,8 @@ export interface Option<Value> {
   readonly shown?: string;
   /** The flag takes no value. */
   readonly isSwitch?: boolean;
+  /** An error does not repeat the value: errors are read by others, and kept in logs. */
+  readonly isSecret?: boolean;
 }
 
 export const option = <Value>(details: Option<Value>): Option<Value> => details;

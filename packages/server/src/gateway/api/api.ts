@@ -51,7 +51,7 @@ export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
   app.notFound(() => {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });
   });
-  app.onError((error) => problemFor(error, ports));
+  app.onError((error, { req, env }) => problemFor(error, req.method, env.url, ports));
   return async (request, url) => {
     const response = await app.fetch(request, { url });
     ports.metrics.requests.inc({ status: response.status });
@@ -185,13 +185,14 @@ function parse(text: string): unknown {
   }
 }
 
-function problemFor(error: unknown, { log }: ApiPorts): Response {
+function problemFor(error: unknown, method: string, url: URL, { log }: ApiPorts): Response {
   if (error instanceof Refusal) return problemResponse(error.problem, error.headers);
   if (error instanceof EngineError) {
     const detail = "the log cannot be written or read now; nothing was done";
     return problemResponse({ status: 503, code: "storage_unavailable", detail }, { "retry-after": "5" });
   }
-  log.error(`A request failed: ${error}`);
+  // Without the query, which may hold a token.
+  log.error(`A request failed: ${error}`, { method, path: url.pathname });
   const detail = "the server failed; its log says more";
   return problemResponse({ status: 500, code: "internal", detail });
 }
