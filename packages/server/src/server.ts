@@ -35,7 +35,10 @@ import { createLog, type Log } from "./lib/log.ts";
 import { createMetrics, type Metrics } from "./lib/metrics.ts";
 import { timestampFormat } from "./lib/timestamp.ts";
 import { countCommits, watch } from "./metrics-sources.ts";
-import { startSchedule } from "./schedule/scheduler.ts";
+import { Scheduler } from "./schedule/scheduler.ts";
+import { Schedules } from "./schedule/schedules.ts";
+import type { ScheduleFields } from "./schedule/stored.ts";
+import { schedulePorts } from "./schedule-ports.ts";
 import { readTls } from "./tls.ts";
 import { readWebhookTarget } from "./webhook-target.ts";
 
@@ -133,7 +136,12 @@ async function serve(
         restart,
       })
     : undefined;
-  const routes = allRoutes({ hub, apiKeys, backups });
+  const ports = { ...schedulePorts(engine, hub), clock };
+  const onRun = (latenessMs: number) => metrics.scheduleLatenessSeconds.observe(latenessMs / 1e3);
+  const scheduler = new Scheduler({ ...ports, log, onRun });
+  const { timeZone } = config;
+  const schedules = new Schedules({ ...ports, nextId: timeOrderedIds(clock), timeZone, scheduler });
+  const routes = allRoutes({ hub, apiKeys, schedules, backups });
   const rules = { defaultChannel, allowedOrigins: config.allowedOrigins, authenticate };
   const gateway = startGateway({
     host: config.host,
@@ -157,7 +165,11 @@ async function serve(
     probe: sharedProbe(() => engine.probe()),
   });
   const stopWatching = watch(metrics, { hub, webhooks, clock });
-  const stopSchedule = startTimedPush(config, log, hub, metrics);
+  // On a disk that is full the rest has to work all the same.
+  await schedules
+    .manage(PUSH_EVERY, timedPush(config))
+    .catch((error) => log.error(`--push-every is not in force: ${error.message}`));
+  scheduler.wake();
   return {
     port: gateway.port,
     log,
@@ -170,8 +182,8 @@ async function serve(
       log.info("Reloaded: keys, origins and limits");
     },
     async stop() {
-      stopSchedule();
       stopWatching();
+      await scheduler.stop();
       gateway.stopAccepting();
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
@@ -225,14 +237,11 @@ async function openEngine(config: Config, log: Log, metrics: Metrics): Promise<E
   return openSqliteEngine({ dir, clock, log, retentionOf, onCommit });
 }
 
-function startTimedPush(config: Config, log: Log, hub: Hub, metrics: Metrics): () => void {
-  if (config.pushEvery === undefined) return () => {};
-  const rule = { channel: config.defaultChannel, text: config.pushText, everyMs: config.pushEvery };
-  const publish = (channel: string, data: string) => {
-    hub
-      .publish([{ channel, data }])
-      .catch((error) => log.error(`The timed push was refused: ${error.message}`));
-  };
-  const late = (ms: number) => metrics.scheduleLatenessSeconds.observe(ms / 1e3);
-  return startSchedule(rule, { clock, log, timestamp: timestampFormat(config.timeZone), publish, late });
+/** The schedule that `--push-every` describes. */
+const PUSH_EVERY = "push-every";
+
+/** Not made up for after a downtime: what it says is that the time has come. */
+function timedPush({ pushEvery, defaultChannel, pushText, timeZone }: Config): ScheduleFields | undefined {
+  if (pushEvery === undefined) return undefined;
+  return { channel: defaultChannel, data: pushText, every: `${pushEvery}ms`, timeZone, misfire: "skip" };
 }

@@ -5,7 +5,7 @@ import { parseRetention } from "../engine/retention.ts";
 import { LOG_LEVELS } from "../lib/log.ts";
 import { channelPatterns } from "../lib/pattern.ts";
 import { isTimeZone, machineTimeZone } from "../lib/timestamp.ts";
-import { compileTemplate } from "../schedule/template.ts";
+import { compileContent } from "../schedule/content.ts";
 import { accessOptions } from "./access.ts";
 import { limitOptions } from "./limits.ts";
 import { networkOptions } from "./network.ts";
@@ -82,6 +82,7 @@ export const options = {
     about: "allows everything; made at the first start and kept in DATA/admin.key unless given",
     initial: "",
     shown: "made at first start",
+    isSecret: true,
   }),
   anonymous: option({
     schema: z.enum(["listen", "off"]),
@@ -98,8 +99,8 @@ export const options = {
     initial: "5m",
   }),
   "push-text": option({
-    schema: text((value) => compileTemplate(value).ok),
-    expects: "a text of at most 64 KB whose only {{name}} is {{now}}",
+    schema: text((value) => compileContent(value, { timeZone: "UTC" }).ok),
+    expects: "a text of at most 60 KB whose {{names}} are now, dueAt, run or schedule",
     placeholder: "TEXT",
     about: "what is pushed; {{now}} is the time as yyyy-MM-dd HH:mm:ss",
     initial: "Server push message at {{now}}",

@@ -1,107 +1,294 @@
 import { expect, test } from "bun:test";
 import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
-import fc from "fast-check";
-import type { Clock } from "../lib/clock.ts";
+import { timeOrderedIds } from "../lib/ids.ts";
 import { silentLog } from "../lib/log.ts";
-import { timestampFormat } from "../lib/timestamp.ts";
-import { startSchedule } from "./scheduler.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Schedules } from "./schedules.ts";
+import type { ScheduleFields } from "./stored.ts";
+import { FakeStore } from "./testing/fake-store.ts";
 
-function start(clock: VirtualClock, everyMs: number, port: Clock = clock) {
-  const runs: { atMs: number; channel: string; text: string }[] = [];
-  const latenesses: number[] = [];
-  const stop = startSchedule(
-    { channel: "push", text: "at {{now}}", everyMs },
-    {
-      clock: port,
-      log: silentLog,
-      timestamp: timestampFormat("UTC"),
-      publish: (channel, text) => runs.push({ atMs: clock.monotonicMs(), channel, text }),
-      late: (ms) => latenesses.push(ms),
-    },
-  );
-  return { runs, latenesses, stop };
+/** Lets everything that waits for promises run. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
 }
 
-test("one push per interval, the first after one interval, with the time filled in", () => {
-  const clock = new VirtualClock();
-  const { runs } = start(clock, 300_000);
-  clock.advance(299_999);
-  expect(runs).toEqual([]);
-  clock.advance(1);
-  expect(runs).toEqual([{ atMs: 300_000, channel: "push", text: "at 2026-11-24 09:35:00" }]);
-});
-
-test("the thousandth push is as punctual as the first, though every timer fires late", () => {
-  const clock = new VirtualClock();
-  const late: Clock = {
-    wallMs: () => clock.wallMs(),
-    monotonicMs: () => clock.monotonicMs(),
-    setTimer: (delayMs, fire) => clock.setTimer(delayMs + 7.3, fire),
-  };
-  const { runs, latenesses } = start(clock, 1_000, late);
-  clock.advance(1_000_500);
-  expect(runs).toHaveLength(1_000);
-  expect(latenesses).toHaveLength(1_000);
-  for (const ms of latenesses) expect(ms).toBeCloseTo(7.3);
-  for (const [index, { atMs }] of runs.entries()) expect(atMs - (index + 1) * 1_000).toBeCloseTo(7.3);
-});
-
-test("a timer that fires a fraction early makes no run too many", () => {
-  const clock = new VirtualClock();
-  const early: Clock = {
-    wallMs: () => clock.wallMs(),
-    monotonicMs: () => clock.monotonicMs(),
-    setTimer: (delayMs, fire) => clock.setTimer(Math.max(0.01, delayMs - 0.4), fire),
-  };
-  const { runs } = start(clock, 1_000, early);
-  clock.advance(10_500);
-  expect(runs.map(({ atMs }) => Math.floor(atMs / 1_000))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-});
-
-test("after a standstill one push comes, not a burst, and the grid is kept", () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 0, max: 60_000 }), (stallMs) => {
-      const clock = new VirtualClock();
-      const { runs } = start(clock, 1_000);
-      clock.stall(stallMs);
-      expect(runs.length).toBe(stallMs >= 1_000 ? 1 : 0);
-      runs.length = 0;
-      clock.advance(3_000);
-      expect(runs.map(({ atMs }) => atMs % 1_000)).toEqual([0, 0, 0]);
-    }),
-  );
-});
-
-test("setting the wall clock forward or back neither adds nor skips a push", () => {
-  const clock = new VirtualClock();
-  const { runs } = start(clock, 1_000);
-  clock.advance(2_500);
-  clock.jumpWall(-86_400_000);
-  clock.advance(2_000);
-  clock.jumpWall(2 * 86_400_000);
-  clock.advance(1_500);
-  expect(runs.map(({ atMs }) => atMs)).toEqual([1_000, 2_000, 3_000, 4_000, 5_000, 6_000]);
-});
-
-test("a stopped schedule is silent and leaves no timer", () => {
-  const clock = new VirtualClock();
-  const { runs, stop } = start(clock, 1_000);
-  clock.advance(1_000);
-  stop();
-  clock.advance(10_000);
-  expect(runs).toHaveLength(1);
-  expect(clock.pendingTimers).toBe(0);
-});
-
-test("a text that cannot be rendered is refused at the start, not at the run", () => {
+function setUp(store = new FakeStore(), clock = new VirtualClock()) {
+  const late: number[] = [];
   const ports = {
-    clock: new VirtualClock(),
-    log: silentLog,
-    timestamp: timestampFormat("UTC"),
-    publish: () => {},
-    late: () => {},
+    record: (kind: string, id: string) => store.record(kind, id),
+    records: store.records,
+    due: (kind: string, untilMs: number, limit: number) => store.due(kind, untilMs, limit),
+    commit: store.commit,
+    clock,
   };
-  expect(() => startSchedule({ channel: "push", text: "{{nope}}", everyMs: 1_000 }, ports)).toThrow(
-    RangeError,
-  );
+  const scheduler = new Scheduler({ ...ports, log: silentLog, onRun: (ms) => late.push(ms) });
+  const schedules = new Schedules({ ...ports, nextId: timeOrderedIds(clock), timeZone: "UTC", scheduler });
+  return {
+    store,
+    clock,
+    late,
+    scheduler,
+    schedules,
+    async make(fields: Partial<ScheduleFields>) {
+      const made = await schedules.create({ channel: "news", data: "x", ...fields });
+      if (!made.ok) throw new Error(`${made.field}: ${made.problem}`);
+      await settle();
+      return made.schedule;
+    },
+    /** Time goes by, with every timer at its moment. */
+    async pass(ms: number) {
+      for (let left = ms; left > 0; ) {
+        const before = clock.monotonicMs();
+        clock.step(left);
+        left -= clock.monotonicMs() - before;
+        await settle();
+      }
+    },
+    dues: () => store.published.map(({ dueAt }) => dueAt.slice(11, 19)),
+  };
+}
+
+test("each run is published at its time, under the key of its schedule and due time", async () => {
+  const { make, pass, store, late } = setUp();
+  const { id } = await make({
+    every: "5m",
+    data: "run {{run}} of {{schedule}} at {{now}}",
+    ttl: 60,
+    urgency: "high",
+  });
+  await pass(299_999);
+  expect(store.published).toEqual([]);
+  await pass(1);
+  expect(store.published).toEqual([
+    {
+      channel: "news",
+      data: `run 1 of ${id} at 2026-11-24 09:35:00`,
+      schedule: id,
+      dueAt: "2026-11-24T09:35:00.000Z",
+      idempotencyKey: `${id}@2026-11-24T09:35:00.000Z`,
+      ttl: 60,
+      urgency: "high",
+    },
+  ]);
+  await pass(600_000);
+  expect(store.published).toHaveLength(3);
+  expect(late).toEqual([0, 0, 0]);
+});
+
+test("a thousandth run is as punctual as the first", async () => {
+  const { make, pass, dues, late } = setUp();
+  await make({ every: "1s" });
+  await pass(1_000_000);
+  expect(dues()).toHaveLength(1_000);
+  expect(Math.max(...late)).toBe(0);
+});
+
+test("a one-off is made once, and nothing is due after it", async () => {
+  const { make, pass, dues, schedules } = setUp();
+  const { id } = await make({ delay: "90s" });
+  await pass(3_600_000);
+  expect(dues()).toEqual(["09:31:30"]);
+  expect(await schedules.get(id)).toMatchObject({ nextDueAt: null, runs: 1 });
+});
+
+test("maxRuns and until end it", async () => {
+  const { make, pass, dues } = setUp();
+  await make({ every: "1m", maxRuns: 3 });
+  await make({ every: "1m", until: "2026-11-24T09:32:00Z" });
+  await pass(600_000);
+  expect(dues().sort()).toEqual(["09:31:00", "09:31:00", "09:32:00", "09:32:00", "09:33:00"]);
+});
+
+test.each([
+  ["skip", []],
+  ["one", ["09:45:00"]],
+  ["all", ["09:31:00", "09:35:00", "09:40:00", "09:45:00"].slice(1)],
+] as const)("after a downtime, misfire %s publishes %j", async (misfire, expected) => {
+  const first = setUp();
+  await first.make({ every: "5m", misfire });
+  await first.scheduler.stop();
+  first.clock.advance(17 * 60_000);
+  const second = setUp(first.store, first.clock);
+  second.scheduler.wake();
+  await settle();
+  expect(second.dues()).toEqual([...expected]);
+  await second.pass(3 * 60_000);
+  expect(second.dues()).toEqual([...expected, "09:50:00"]);
+});
+
+test("what was skipped is in the list of runs", async () => {
+  const { make, clock, scheduler, schedules, pass } = setUp();
+  const { id } = await make({ every: "5m", misfire: "skip" });
+  clock.jumpWall(17 * 60_000);
+  scheduler.wake();
+  await settle();
+  await pass(180_000);
+  expect(await schedules.runs(id)).toEqual([
+    {
+      dueAt: "2026-11-24T09:50:00.000Z",
+      startedAt: "2026-11-24T09:50:00.000Z",
+      latenessMs: 0,
+      outcome: "published",
+    },
+    {
+      dueAt: "2026-11-24T09:45:00.000Z",
+      startedAt: "2026-11-24T09:47:00.000Z",
+      latenessMs: 120_000,
+      outcome: "missed",
+    },
+  ]);
+});
+
+test("a clock that is set back makes no run twice; one that is set forward is like a downtime", async () => {
+  const { make, clock, pass, dues } = setUp();
+  await make({ every: "1m" });
+  await pass(120_000);
+  clock.jumpWall(-90_000);
+  await pass(90_000);
+  expect(dues()).toEqual(["09:31:00", "09:32:00"]);
+  await pass(60_000);
+  expect(dues()).toEqual(["09:31:00", "09:32:00", "09:33:00"]);
+  clock.jumpWall(10 * 60_000);
+  await pass(1_000);
+  expect(dues().slice(3)).toEqual(["09:43:00"]);
+});
+
+test("paused, nothing is published; resumed, it goes on from then", async () => {
+  const { make, pass, dues, schedules } = setUp();
+  const { id } = await make({ every: "1m" });
+  await schedules.change(id, { enabled: false });
+  await pass(300_000);
+  expect(dues()).toEqual([]);
+  expect(await schedules.get(id)).toMatchObject({ enabled: false, nextDueAt: null });
+  await schedules.change(id, { enabled: true });
+  await settle();
+  await pass(60_000);
+  expect(dues()).toEqual(["09:36:00"]);
+});
+
+test("a change takes effect at once", async () => {
+  const { make, pass, dues, schedules, store } = setUp();
+  const { id } = await make({ every: "1h" });
+  await schedules.change(id, { every: "10s", data: "sooner" });
+  await settle();
+  await pass(10_000);
+  expect(dues()).toEqual(["09:30:10"]);
+  expect(store.published[0]?.data).toBe("sooner");
+  expect(await schedules.delete(id)).toBe(true);
+  await pass(60_000);
+  expect(dues()).toHaveLength(1);
+  expect(await schedules.delete(id)).toBe(false);
+});
+
+test("run now publishes beside what is due", async () => {
+  const { make, pass, dues, schedules } = setUp();
+  const { id } = await make({ every: "1m" });
+  await pass(30_000);
+  expect(await schedules.run(id)).toEqual({
+    dueAt: "2026-11-24T09:30:30.000Z",
+    startedAt: "2026-11-24T09:30:30.000Z",
+    latenessMs: 0,
+    outcome: "manual",
+  });
+  await pass(30_000);
+  expect(dues()).toEqual(["09:30:30", "09:31:00"]);
+  expect((await schedules.runs(id))?.map(({ outcome }) => outcome)).toEqual(["published", "manual"]);
+});
+
+test("the list of runs is bounded", async () => {
+  const { make, pass, schedules, store } = setUp();
+  const { id } = await make({ every: "1s" });
+  await pass(250_000);
+  expect(await schedules.runs(id)).toHaveLength(100);
+  expect(await store.records("run", "", 1_000)).toHaveLength(100);
+  expect((await schedules.runs(id))?.[0]?.dueAt).toBe("2026-11-24T09:34:10.000Z");
+  await schedules.delete(id);
+  expect(await store.records("run", "", 1_000)).toHaveLength(0);
+});
+
+test("while nothing can be written, runs wait; then they are made, and none twice", async () => {
+  const { make, pass, dues, store } = setUp();
+  await make({ every: "1m", misfire: "all" });
+  store.beforeCommit = () => {
+    throw new Error("the disk is full");
+  };
+  await pass(150_000);
+  expect(dues()).toEqual([]);
+  store.beforeCommit = () => {};
+  await pass(1_000);
+  expect(dues()).toEqual(["09:31:00", "09:32:00"]);
+});
+
+test("two nodes make each run once", async () => {
+  const store = new FakeStore();
+  const clock = new VirtualClock();
+  const first = setUp(store, clock);
+  const second = setUp(store, clock);
+  await first.make({ every: "1s" });
+  second.scheduler.wake();
+  await settle();
+  await first.pass(60_000);
+  expect(new Set(store.published.map(({ dueAt }) => dueAt)).size).toBe(60);
+  expect(store.published).toHaveLength(60);
+});
+
+test("jitter starts a run later, always by the same, and that is not late", async () => {
+  const starts = async () => {
+    const { schedules, pass, clock, store, late } = setUp();
+    await schedules.create({ channel: "news", data: "x", every: "1m", jitter: "30s" }, { id: "fixed" });
+    await settle();
+    const times: number[] = [];
+    for (let second = 0; second < 300; second++) {
+      await pass(1_000);
+      while (times.length < store.published.length) times.push(clock.monotonicMs());
+    }
+    expect(Math.max(...late)).toBe(0);
+    return times;
+  };
+  const times = await starts();
+  expect(times.length).toBeGreaterThanOrEqual(4);
+  expect(await starts()).toEqual(times);
+  expect(times.some((time) => time % 60_000 > 1_000)).toBe(true);
+});
+
+test("flags say what the managed one is, and it goes on over a restart as it was", async () => {
+  const first = setUp();
+  const fields = { channel: "push", data: "Time: {{now}}", every: "300000ms", misfire: "skip" } as const;
+  await first.schedules.manage("push-every", fields);
+  await settle();
+  await first.pass(300_000);
+  await first.scheduler.stop();
+  const second = setUp(first.store, first.clock);
+  await second.schedules.manage("push-every", fields);
+  second.scheduler.wake();
+  await settle();
+  await second.pass(299_999);
+  expect(second.dues()).toEqual(["09:35:00"]);
+  await second.pass(1);
+  expect(second.dues()).toEqual(["09:35:00", "09:40:00"]);
+  expect(await second.schedules.change("push-every", { data: "other" })).toBe("managed");
+  expect(await second.schedules.delete("push-every")).toBe("managed");
+  await second.schedules.manage("push-every", { ...fields, every: "10s" });
+  await settle();
+  await second.pass(10_000);
+  expect(second.dues()).toHaveLength(3);
+  await second.schedules.manage("push-every", undefined);
+  expect(await second.schedules.get("push-every")).toBeUndefined();
+});
+
+test.each([
+  [{ every: "10ms" }, "every"],
+  [{ cron: "0 0 30 2 *" }, "cron"],
+  [{ every: "1m", timeZone: "Mars/Olympus" }, "timeZone"],
+  [{ at: "2020-01-01T00:00:00Z" }, "at"],
+  [{ every: "1m", until: "2020-01-01T00:00:00Z" }, "until"],
+  [{ every: "1m", cron: "* * * * *" }, "cron"],
+  [{ every: "1m", data: "{{nope}}" }, "data"],
+  [{ every: "1m", data: "x".repeat(70_000) }, "data"],
+  [{ every: "1m", misfire: 100_000 }, "misfire"],
+])("%j is refused by its field, and nothing is kept", async (fields, field) => {
+  const { schedules, store } = setUp();
+  const made = await schedules.create({ channel: "news", data: "x", ...fields });
+  expect(made).toMatchObject({ ok: false, field });
+  expect(await store.records("schedule", "", 10)).toEqual([]);
 });

@@ -1,57 +1,176 @@
 /**
- * The scheduler: waits until a run is due and publishes it, once, however many clients there are.
+ * The scheduler: looks for what is due, and publishes it.
  *
- * It knows no clients, no sockets and no channels' insides: it is handed a `publish` function.
+ * It remembers nothing: what is due is asked of the place where schedules are kept, so a million of them cost no memory, a
+ * change takes effect at once, and a start is no different from any other moment. A run is one commit: the publication, the
+ * schedule's new state (only if it is still as it was read) and the entry in its list of runs. Whoever comes second,
+ * another node or the same one after a restart, finds the schedule changed and does nothing.
+ *
+ * Due times are wall-clock times. A clock that is set forward makes what it skipped due at once, like a downtime; after one
+ * that is set back, a schedule waits for its next time: no run is made twice.
  */
+
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { FormatTimestamp } from "../lib/timestamp.ts";
-import { compileTemplate } from "./template.ts";
-import { nextDue } from "./when.ts";
+import { printable } from "../lib/printable.ts";
+import type { ScheduledPublication, SchedulePorts } from "./ports.ts";
+import type { Rule } from "./rule.ts";
+import { addRuns, type Run } from "./runs.ts";
+import { compile, keep, readSchedule, SCHEDULE, type Schedule } from "./stored.ts";
+import { dueNow, startOf } from "./when.ts";
 
-export interface ScheduleRule {
-  readonly channel: string;
-  /** A template; see `template.ts`. */
-  readonly text: string;
-  /** At least 1,000. */
-  readonly everyMs: number;
-}
-
-export interface SchedulerPorts {
+export interface SchedulerOptions extends SchedulePorts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly timestamp: FormatTimestamp;
-  readonly publish: (channel: string, text: string) => void;
-  /** Hears how late each run is. */
-  readonly late: (ms: number) => void;
+  /** Hears how late each publication was. */
+  readonly onRun?: (latenessMs: number) => void;
 }
 
-/**
- * Starts a schedule whose first run is due one interval from now. Runs that were missed because the process
- * stood still are not made up for: the one that is due is published once, and the grid goes on as before.
- * @returns a function that stops it.
- * @throws {RangeError} if the text is no valid template.
- */
-export function startSchedule(rule: ScheduleRule, ports: SchedulerPorts): CancelTimer {
-  const template = compileTemplate(rule.text);
-  if (!template.ok) throw new RangeError(template.problem);
-  const { clock, log } = ports;
-  const anchorMs = clock.monotonicMs();
-  let cancel: CancelTimer = () => {};
+/** Looked at least this often: for another node's changes, and a clock that was set. It costs 20 µs. */
+const LOOK_AT_LEAST_MS = 1_000;
+/** Taken at a time: 4 ms of work, after which others have their turn. */
+const AT_ONCE = 128;
+/** A run that starts later than this has been missed; a busy process is always a little late. */
+const GRACE_MS = 60_000;
+/** After a commit that failed. */
+const RETRY_MS = 1_000;
 
-  const armFor = (dueMs: number) => {
-    cancel = clock.setTimer(dueMs - clock.monotonicMs(), () => wake(dueMs));
-  };
-  const wake = (dueMs: number) => {
-    const nowMs = clock.monotonicMs();
-    // Timers count in whole milliseconds and may fire a fraction early; an early run would be one too many.
-    if (nowMs < dueMs) return armFor(dueMs);
-    armFor(nextDue(anchorMs, rule.everyMs, nowMs));
-    ports.publish(rule.channel, template.render({ now: ports.timestamp(clock.wallMs()) }));
-    ports.late(nowMs - dueMs);
-    log.debug("Schedule run published", { channel: rule.channel, latenessMs: nowMs - dueMs });
-  };
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  #cancel: CancelTimer = () => {};
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
+  #stopped = false;
+  #failing = false;
 
-  armFor(anchorMs + rule.everyMs);
-  return () => cancel();
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  /** Starts, or looks again at once: something has changed. */
+  wake(): void {
+    if (this.#stopped) return;
+    this.#cancel();
+    if (this.#looking !== undefined) {
+      this.#lookAgain = true;
+      return;
+    }
+    this.#looking = this.#look().then((inMs) => {
+      this.#looking = undefined;
+      if (this.#stopped) return;
+      const again = this.#lookAgain;
+      this.#lookAgain = false;
+      if (again) this.wake();
+      else this.#cancel = this.#options.clock.setTimer(inMs, () => this.wake());
+    });
+  }
+
+  /** Resolves when nothing of it is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#looking;
+  }
+
+  /** Makes what is due. Resolves to the milliseconds after which there is something to do again. */
+  async #look(): Promise<number> {
+    const { clock } = this.#options;
+    try {
+      for (;;) {
+        const found = await this.#options.due(SCHEDULE, clock.wallMs(), AT_ONCE);
+        if (found.length === 0 || this.#stopped) break;
+        await Promise.all(found.map((record) => this.#run(readSchedule(record))));
+      }
+      const [next] = await this.#options.due(SCHEDULE, Number.MAX_SAFE_INTEGER, 1);
+      this.#recovered();
+      const waitMs = (next?.dueMs ?? Number.POSITIVE_INFINITY) - clock.wallMs();
+      return Math.max(0, Math.min(LOOK_AT_LEAST_MS, waitMs));
+    } catch (error) {
+      this.#failed(error);
+      return RETRY_MS;
+    }
+  }
+
+  async #run(schedule: Schedule): Promise<void> {
+    const { clock, log, commit, onRun } = this.#options;
+    const compiled = compile(schedule);
+    if ("problem" in compiled) {
+      log.error(`Schedule ${schedule.id} is put aside: ${printable(compiled.problem)}`);
+      const { id, text } = schedule;
+      await commit([], [{ kind: SCHEDULE, id, data: text, expect: text }]);
+      return;
+    }
+    const { rule, render } = compiled;
+    const nowMs = clock.wallMs();
+    const dues = dueNow(rule, schedule.handledMs, nowMs, GRACE_MS, schedule.runs);
+    // Where nothing is made up for, the latest one that was missed is what has been dealt with.
+    const handled =
+      dues.at(-1) ?? dueNow({ ...rule, missedRuns: 1 }, schedule.handledMs, nowMs, 0, schedule.runs).at(-1);
+    const items = dues.map((dueAtMs, index) =>
+      publicationOf(schedule, dueAtMs, schedule.runs + index + 1, nowMs, render),
+    );
+    const runs =
+      dues.length > 0 || handled === undefined
+        ? dues.map((dueAtMs) => runOf(rule, dueAtMs, nowMs, "published"))
+        : [runOf(rule, handled, nowMs, "missed")];
+    const { id, text, ...before } = schedule;
+    const after = {
+      ...before,
+      handledMs: handled ?? nowMs,
+      runs: before.runs + dues.length,
+      entries: before.entries + runs.length,
+    };
+    const changes = [keep(id, after, rule, text), ...addRuns(id, before.entries, runs)];
+    if (!(await commit(items, changes))) return;
+    for (const { latenessMs } of runs.slice(0, dues.length)) onRun?.(latenessMs);
+    log.debug("Schedule run", { schedule: id, runs: dues.length, latenessMs: runs.at(-1)?.latenessMs ?? 0 });
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#failing)
+      this.#options.log.error(`Schedules wait: ${error instanceof Error ? error.message : error}`);
+    this.#failing = true;
+  }
+
+  #recovered(): void {
+    if (this.#failing) this.#options.log.info("Schedules go on");
+    this.#failing = false;
+  }
+}
+
+export function publicationOf(
+  { id, fields }: Pick<Schedule, "id" | "fields">,
+  dueAtMs: number,
+  run: number,
+  nowMs: number,
+  render: (values: {
+    nowMs: number;
+    dueAtMs: number;
+    run: number;
+    schedule: string;
+  }) => ScheduledPublication["data"],
+): ScheduledPublication {
+  const { channel, ttl, urgency, collapseKey, tags } = fields;
+  const dueAt = new Date(dueAtMs).toISOString();
+  return {
+    channel,
+    data: render({ nowMs, dueAtMs, run, schedule: id }),
+    schedule: id,
+    dueAt,
+    idempotencyKey: `${id}@${dueAt}`,
+    ...(ttl !== undefined && { ttl }),
+    ...(urgency !== undefined && { urgency }),
+    ...(collapseKey !== undefined && { collapseKey }),
+    ...(tags !== undefined && { tags }),
+  };
+}
+
+/** Late is what starts after its jitter has passed. */
+export function runOf(rule: Rule, dueAtMs: number, nowMs: number, outcome: Run["outcome"]): Run {
+  return {
+    dueAt: new Date(dueAtMs).toISOString(),
+    startedAt: new Date(nowMs).toISOString(),
+    latenessMs: Math.max(0, nowMs - startOf(rule, dueAtMs)),
+    outcome,
+  };
 }

@@ -115,4 +115,9 @@ const NEVER_GOOD = new Set([
   "delete /v1/sessions/{session}",
   "delete /v1/tokens/{id}",
   "get /v1/channels/{channel}",
+  "get /v1/schedules/{schedule}",
+  "patch /v1/schedules/{schedule}",
+  "delete /v1/schedules/{schedule}",
+  "post /v1/schedules/{schedule}/run",
+  "get /v1/schedules/{schedule}/runs",
 ]);

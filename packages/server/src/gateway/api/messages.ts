@@ -4,6 +4,7 @@ import { MAX_DATA_BYTES } from "@carillon/protocol/limits";
 import { z } from "zod";
 import type { Access } from "../../hub/access.ts";
 import type { Hub } from "../../hub/hub.ts";
+import type { Schedules } from "../../schedule/schedules.ts";
 import { json, Refusal, type Route, route } from "./route.ts";
 import {
   batch,
@@ -14,6 +15,7 @@ import {
   published,
   publishHeaders,
   results,
+  scheduled,
 } from "./schemas.ts";
 
 const params = z.strictObject({ channel: channelName });
@@ -28,7 +30,7 @@ type Result = Awaited<ReturnType<Hub["publish"]>>[number];
 /** What was left out is absent, not `undefined`. */
 type Loose<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };
 
-export function messageRoutes(hub: Hub): Route[] {
+export function messageRoutes(hub: Hub, schedules: Schedules): Route[] {
   const publishOne = route(
     {
       method: "post",
@@ -43,6 +45,7 @@ export function messageRoutes(hub: Hub): Route[] {
       rawBody: { kind: "text", description: "the text to publish" },
       answers: {
         201: { description: "published", schema: published },
+        202: { description: "scheduled, as `at` or `delay` was given", schema: scheduled },
         413: { description: "the data is over 60 KB" },
         429: { description: "too many publications a second; see Retry-After" },
       },
@@ -50,8 +53,10 @@ export function messageRoutes(hub: Hub): Route[] {
     async ({ access, params: { channel }, headers, body, raw }) => {
       const said = body ?? { data: raw !== undefined && "text" in raw ? raw.text : "" };
       const { ttl, urgency, topic: collapseKey, "idempotency-key": idempotencyKey } = headers;
-      const item = itemOf(channel, { ttl, urgency, collapseKey, idempotencyKey, ...said }, "data");
+      const { at, delay, ...now } = said as typeof said & { readonly at?: string; readonly delay?: string };
+      const item = itemOf(channel, { ttl, urgency, collapseKey, idempotencyKey, ...now }, "data");
       takePublishes(hub, access, 1);
+      if (at !== undefined || delay !== undefined) return later(schedules, item, { at, delay });
       const [result] = await hub.publish([item]);
       if (result === undefined) throw new Error("the engine answered nothing");
       return json(201, publishedOf(channel, result));
@@ -115,6 +120,24 @@ export function messageRoutes(hub: Hub): Route[] {
     },
   );
   return [publishOne, publishMany, read];
+}
+
+/** Makes a schedule of one run. A repeat under one idempotency key finds the one that is there. */
+async function later(
+  schedules: Schedules,
+  { idempotencyKey, ...item }: Item,
+  { at, delay }: { readonly at: string | undefined; readonly delay: string | undefined },
+): Promise<Response> {
+  const fields = { ...item, ...(at !== undefined && { at }), ...(delay !== undefined && { delay }) };
+  const id = idempotencyKey === undefined ? undefined : idOf(item.channel, idempotencyKey);
+  const made = await schedules.create(fields, { ...(id !== undefined && { id }), literal: true });
+  if (!made.ok) throw new Refusal(400, "bad_field", `${made.field}: ${made.problem}`);
+  return json(202, { schedule: made.schedule.id, dueAt: made.schedule.nextDueAt });
+}
+
+function idOf(channel: string, idempotencyKey: string): string {
+  const digest = new Bun.CryptoHasher("sha256").update(`${channel} ${idempotencyKey}`).digest("base64url");
+  return `once-${digest.slice(0, 32)}`;
 }
 
 /** @throws {Refusal} if the data is too large. */

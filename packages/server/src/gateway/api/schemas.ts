@@ -31,7 +31,7 @@ export const channelName = z
   });
 
 /** How deep it is nested is looked at before it is parsed. */
-const json = z
+export const jsonData = z
   .custom<Json>((value) => value !== undefined, "a value is needed")
   .meta({ type: ["string", "number", "boolean", "object", "array", "null"], example: "Backup done" });
 
@@ -57,12 +57,27 @@ export const deliveryOptions = {
   tags: z.array(z.string().min(1).max(MAX_TAG_LENGTH)).max(MAX_TAGS).optional(),
 };
 
-export const newMessage = z.strictObject({ data: json, ...deliveryOptions }).meta({ id: "NewMessage" });
+export const once = {
+  at: z
+    .string()
+    .max(40)
+    .optional()
+    .meta({ description: "not before then (RFC 3339)", example: "2036-12-24T18:00:00Z" }),
+  delay: z
+    .string()
+    .max(20)
+    .optional()
+    .meta({ description: "not before this length of time has passed", example: "10m" }),
+};
+
+export const newMessage = z
+  .strictObject({ data: jsonData, ...deliveryOptions, ...once })
+  .meta({ id: "NewMessage" });
 
 export const batch = z
   .strictObject({
     messages: z
-      .array(z.strictObject({ channel: channelName, data: json, ...deliveryOptions }))
+      .array(z.strictObject({ channel: channelName, data: jsonData, ...deliveryOptions }))
       .min(1)
       .max(MAX_BATCH),
   })
@@ -96,6 +111,13 @@ export const published = z
   })
   .meta({ id: "Published" });
 
+export const scheduled = z
+  .object({
+    schedule: z.string(),
+    dueAt: time.nullable().meta({ description: "null if it has been published already" }),
+  })
+  .meta({ id: "Scheduled" });
+
 export const results = z.object({ results: z.array(published) }).meta({ id: "Results" });
 
 const message = z
@@ -104,7 +126,7 @@ const message = z
     offset,
     prev: z.int().min(0).meta({ description: "the offset before it in its lane" }),
     time,
-    data: json,
+    data: jsonData,
     ttl: deliveryOptions.ttl,
     urgency: deliveryOptions.urgency,
     collapseKey: deliveryOptions.collapseKey,
@@ -124,7 +146,7 @@ export const history = z
   })
   .meta({ id: "History" });
 
-const numeral = (least: number, most: number, initial: number) =>
+export const numeral = (least: number, most: number, initial: number) =>
   z
     .string()
     .regex(/^\d{1,15}$/)

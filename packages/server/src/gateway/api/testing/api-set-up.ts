@@ -12,8 +12,12 @@ import {
 import { ApiKeys } from "../../../hub/api-keys.ts";
 import { ADMIN_KEY } from "../../../hub/testing/defaults.ts";
 import { setUpHub } from "../../../hub/testing/hub-set-up.ts";
+import { timeOrderedIds } from "../../../lib/ids.ts";
 import { silentLog } from "../../../lib/log.ts";
 import { pattern } from "../../../lib/pattern.ts";
+import { Scheduler } from "../../../schedule/scheduler.ts";
+import { Schedules } from "../../../schedule/schedules.ts";
+import { schedulePorts } from "../../../schedule-ports.ts";
 import { createApi } from "../api.ts";
 import { allRoutes } from "../routes.ts";
 
@@ -42,7 +46,11 @@ export async function setUpApi() {
   const hub = await setUpHub(undefined, { authenticate });
   const apiKeys = await ApiKeys.open(hub.engine, { clock: hub.clock, log: silentLog });
   kinds.push(apiKeys.kind);
-  const routes = allRoutes({ hub: hub.hub, apiKeys, backups: undefined });
+  const ports = { ...schedulePorts(hub.engine, hub.hub), clock: hub.clock };
+  const scheduler = new Scheduler({ ...ports, log: silentLog });
+  const nextId = timeOrderedIds(hub.clock);
+  const schedules = new Schedules({ ...ports, nextId, timeZone: "UTC", scheduler });
+  const routes = allRoutes({ hub: hub.hub, apiKeys, schedules, backups: undefined });
   const api = createApi(routes, { authenticate, log: silentLog, metrics: hub.metrics });
   const request = async (method: string, path: string, init: Asked = {}) => {
     const { token, ...rest } = init;
@@ -54,6 +62,8 @@ export async function setUpApi() {
   return {
     ...hub,
     routes,
+    schedules,
+    scheduler,
     request,
     /** As the admin, with a JSON body. */
     async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {

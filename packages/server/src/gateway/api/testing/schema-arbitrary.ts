@@ -43,7 +43,16 @@ function texts({ pattern, format, minLength, maxLength }: Schema): fc.Arbitrary<
 function objects(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
   const properties = Object.entries((schema["properties"] ?? {}) as Record<string, Schema>);
   const model = Object.fromEntries(properties.map(([name, each]) => [name, fitting(each, all)]));
-  return fc.record(model, { requiredKeys: (schema["required"] ?? []) as string[] });
+  const requiredKeys = (schema["required"] ?? []) as string[];
+  const some = fc.record(model, { requiredKeys });
+  const optional = Object.keys(model).filter((name) => !requiredKeys.includes(name));
+  if (optional.length < 2) return some;
+  // Fields may exclude one another, so often there is one beside those that have to be there.
+  const one = fc.constantFrom(...optional).chain((name) => {
+    const names = [...requiredKeys, name];
+    return fc.record(Object.fromEntries(names.map((each) => [each, model[each] ?? fc.constant(null)])));
+  });
+  return fc.oneof(some, one);
 }
 
 function bound(value: unknown, otherwise: number): number {

@@ -1,0 +1,263 @@
+/** Recurring and one-off publications. */
+import { z } from "zod";
+import type { Access } from "../../hub/access.ts";
+import { parseRfc3339 } from "../../schedule/rfc3339.ts";
+import type { Changed, Schedules } from "../../schedule/schedules.ts";
+import type { ScheduleFields } from "../../schedule/stored.ts";
+import { json, notFound, Refusal, type Route, route } from "./route.ts";
+import { channelName, deliveryOptions, jsonData, numeral, pageQuery } from "./schemas.ts";
+
+const rule = {
+  every: z.string().max(20).optional().meta({
+    description: "a length of time from 1s to 3650d that passes between two runs, whatever the clocks show",
+    example: "5m",
+  }),
+  align: z.boolean().optional().meta({ description: "with `every`: counted from 1970 in UTC, not from now" }),
+  cron: z.string().max(200).optional().meta({
+    description: "five fields, or six with seconds; names, L and # are understood; in `timeZone`",
+    example: "0 9 * * 1-5",
+  }),
+  at: z
+    .string()
+    .max(40)
+    .optional()
+    .meta({ description: "once, then (RFC 3339)", example: "2026-12-24T18:00:00Z" }),
+  delay: z
+    .string()
+    .max(20)
+    .optional()
+    .meta({ description: "once, after this length of time", example: "10m" }),
+  timeZone: z.string().max(64).optional().meta({ description: "IANA name; the server's unless given" }),
+  jitter: z
+    .string()
+    .max(20)
+    .optional()
+    .meta({ description: "runs are spread over this length of time, up to 1d" }),
+  until: z.string().max(40).optional().meta({ description: "no run is due later (RFC 3339)" }),
+  maxRuns: z.int().min(1).optional(),
+  enabled: z.boolean().optional().meta({ description: "true unless given" }),
+  misfire: z
+    .union([z.enum(["skip", "one", "all"]), z.int().min(0).max(1_000)])
+    .optional()
+    .meta({
+      description:
+        "how many of the runs missed in a downtime are made up for, the latest ones: none, one (unless given), 1,000 or a number",
+    }),
+};
+
+const { idempotencyKey: _, ...delivery } = deliveryOptions;
+const fields = { channel: channelName, data: jsonData, ...rule, ...delivery };
+const newSchedule = z.strictObject(fields).meta({ id: "NewSchedule" });
+const schedulePatch = z
+  .strictObject(
+    Object.fromEntries(
+      Object.entries(fields).map(([name, schema]) => [name, (schema as z.ZodType).nullish()]),
+    ) as unknown as Record<keyof typeof fields, z.ZodType>,
+  )
+  .meta({ id: "SchedulePatch", description: "what is null is taken away" });
+
+const time = z.string().meta({ format: "date-time" });
+const schedule = z
+  .object({
+    id: z.string(),
+    ...fields,
+    createdAt: time,
+    runs: z.int().meta({ description: "publications so far" }),
+    nextDueAt: time.nullable().meta({ description: "null when it has ended or is switched off" }),
+    managed: z.literal(true).optional().meta({ description: "set where the server's flags say what it is" }),
+  })
+  .meta({ id: "Schedule" });
+const schedules = z
+  .object({ schedules: z.array(schedule), next: z.string().nullable() })
+  .meta({ id: "Schedules" });
+const run = z
+  .object({
+    dueAt: time,
+    startedAt: time,
+    latenessMs: z.number(),
+    outcome: z.enum(["published", "missed", "manual"]),
+  })
+  .meta({ id: "Run" });
+const runs = z.object({ runs: z.array(run) }).meta({ id: "Runs" });
+const params = z.strictObject({ schedule: z.string().max(64) });
+const NOT_FOUND = { description: "there is none of this id" };
+const MANAGED = { description: "the server's flags say what it is, and no request" };
+
+export function scheduleRoutes(all: Schedules): Route[] {
+  /** One that is not for this token is as if it were not there. */
+  const find = async (access: Access, id: string) => {
+    const found = await all.get(id);
+    if (found === undefined || !access.may("publish", found.channel))
+      throw notFound(`there is no schedule ${id}`);
+    return found;
+  };
+  const list = route(
+    {
+      method: "get",
+      path: "/v1/schedules",
+      needs: "token",
+      summary: "List schedules",
+      description: "By id; those of the channels that the token may publish to.",
+      query: pageQuery,
+      answers: { 200: { description: "a page", schema: schedules } },
+    },
+    async ({ access, query: { after = "", limit = 100 } }) => {
+      const found = await all.list(after, limit + 1);
+      const page = found.slice(0, limit).filter(({ channel }) => access.may("publish", channel));
+      return json(200, {
+        schedules: page,
+        next: found.length > limit ? (found[limit - 1]?.id ?? null) : null,
+      });
+    },
+  );
+  const create = route(
+    {
+      method: "post",
+      path: "/v1/schedules",
+      needs: "token",
+      summary: "Schedule",
+      description:
+        "One of `every`, `cron`, `at` and `delay` says when. In texts of `data`, `{{now}}`, `{{dueAt}}`, `{{run}}` and `{{schedule}}` are filled in at each run; `{{now|HH:mm|Asia/Tokyo}}` has a format and a zone.",
+      body: newSchedule,
+      answers: { 201: { description: "made", schema: schedule } },
+    },
+    async ({ access, body }) => {
+      const wanted = body as ScheduleFields;
+      mayPublish(access, wanted.channel);
+      return json(201, answerOf(await all.create(wanted), ""));
+    },
+  );
+  const look = route(
+    {
+      method: "post",
+      path: "/v1/schedules/preview",
+      needs: "token",
+      summary: "Preview",
+      description: "When it would be due. Nothing is kept.",
+      body: z
+        .strictObject({
+          ...fields,
+          channel: channelName.optional(),
+          data: jsonData.optional(),
+          from: z.string().max(40).optional().meta({ description: "now unless given (RFC 3339)" }),
+          count: z.int().min(1).max(1_000).optional().meta({ description: "10 unless given" }),
+        })
+        .meta({ id: "PreviewRequest" }),
+      answers: {
+        200: { description: "in UTC", schema: z.object({ dueAt: z.array(time) }).meta({ id: "Preview" }) },
+      },
+    },
+    ({ body }) => {
+      const { from, count = 10, channel = "preview", data = "preview", ...rest } = body ?? {};
+      const fromMs = from === undefined ? undefined : parseRfc3339(from);
+      if (from !== undefined && fromMs === undefined) {
+        throw new Refusal(400, "bad_field", "from: a time such as 2026-11-24T09:30:00Z is expected");
+      }
+      const previewed = all.preview({ ...rest, channel, data } as ScheduleFields, fromMs, count);
+      if (!previewed.ok) throw new Refusal(400, "bad_field", `${previewed.field}: ${previewed.problem}`);
+      return json(200, { dueAt: previewed.dueMs.map((ms) => new Date(ms).toISOString()) });
+    },
+  );
+  const get = route(
+    {
+      method: "get",
+      path: "/v1/schedules/{schedule}",
+      needs: "token",
+      summary: "Look at a schedule",
+      params,
+      answers: { 200: { description: "as it is", schema: schedule }, 404: NOT_FOUND },
+    },
+    async ({ access, params: { schedule: id } }) => json(200, await find(access, id)),
+  );
+  const patch = route(
+    {
+      method: "patch",
+      path: "/v1/schedules/{schedule}",
+      needs: "token",
+      summary: "Change a schedule",
+      description: "In force at once. `enabled: false` pauses it; what passes meanwhile is not made up for.",
+      params,
+      body: schedulePatch,
+      answers: { 200: { description: "changed", schema: schedule }, 404: NOT_FOUND, 409: MANAGED },
+    },
+    async ({ access, params: { schedule: id }, body }) => {
+      await find(access, id);
+      const change = Object.fromEntries(
+        Object.entries((body ?? {}) as Record<string, unknown>).map(([name, value]) => [
+          name,
+          value ?? undefined,
+        ]),
+      ) as Partial<ScheduleFields>;
+      if (change.channel !== undefined) mayPublish(access, change.channel);
+      return json(200, answerOf(await all.change(id, change), id));
+    },
+  );
+  const remove = route(
+    {
+      method: "delete",
+      path: "/v1/schedules/{schedule}",
+      needs: "token",
+      summary: "Delete a schedule",
+      params,
+      answers: { 204: { description: "deleted" }, 404: NOT_FOUND, 409: MANAGED },
+    },
+    async ({ access, params: { schedule: id } }) => {
+      await find(access, id);
+      const deleted = await all.delete(id);
+      if (deleted === "managed") throw managed(id);
+      if (!deleted) throw notFound(`there is no schedule ${id}`);
+      return new Response(null, { status: 204 });
+    },
+  );
+  const runNow = route(
+    {
+      method: "post",
+      path: "/v1/schedules/{schedule}/run",
+      needs: "token",
+      summary: "Run now",
+      description: "Beside what is due; the times of other runs stay as they are.",
+      params,
+      answers: { 201: { description: "published", schema: run }, 404: NOT_FOUND },
+    },
+    async ({ access, params: { schedule: id } }) => {
+      await find(access, id);
+      const made = await all.run(id);
+      if (made === undefined) throw notFound(`there is no schedule ${id}`);
+      return json(201, made);
+    },
+  );
+  const past = route(
+    {
+      method: "get",
+      path: "/v1/schedules/{schedule}/runs",
+      needs: "token",
+      summary: "List past runs",
+      description: "The last 100, the latest first.",
+      params,
+      query: z.strictObject({ limit: numeral(1, 100, 100) }),
+      answers: { 200: { description: "what it has done", schema: runs }, 404: NOT_FOUND },
+    },
+    async ({ access, params: { schedule: id }, query: { limit = 100 } }) => {
+      await find(access, id);
+      return json(200, { runs: ((await all.runs(id)) ?? []).slice(0, limit) });
+    },
+  );
+  return [list, create, look, get, patch, remove, runNow, past];
+}
+
+function mayPublish(access: Access, channel: string): void {
+  if (access.may("publish", channel)) return;
+  throw new Refusal(403, "forbidden", `this token has no grant to publish in ${channel}`);
+}
+
+function managed(id: string): Refusal {
+  return new Refusal(409, "managed", `the server's flags say what ${id} is`);
+}
+
+/** The schedule. @throws {Refusal} if there is none to tell. */
+function answerOf(changed: Changed, id: string): object {
+  if (changed === "unknown") throw notFound(`there is no schedule ${id}`);
+  if (changed === "managed") throw managed(id);
+  if (!changed.ok) throw new Refusal(400, "bad_field", `${changed.field}: ${changed.problem}`);
+  return changed.schedule;
+}
