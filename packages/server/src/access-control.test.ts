@@ -110,6 +110,7 @@ test.each<[Source, string]>([
   [{ "jwt-jwks": file("{}") }, "is no JSON Web Key Set"],
   [{ "jwt-jwks": "http://id.example/keys" }, "expected an https address or a file"],
   [{ "jwt-jwks": "http://localhost.example/keys" }, "expected an https address or a file"],
+  [{ "jwt-jwks": "http://notlocalhost/keys" }, "expected an https address or a file"],
   [{ "jwt-jwks": "https:" }, "expected an https address or a file"],
 ])("%j is refused in one line", (flags, line) => {
   const message = failure(flags);
