@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError, type OptionName, readConfig, variableOf } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
+import type { Option } from "./options/option.ts";
 import { options } from "./options/options.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "carillon-config-"));
@@ -117,7 +118,9 @@ test.each([
   ["allowed-origins", "https://app.example/path"],
 ] as const)("--%s %j is refused in one line that names it and what was expected", (name, value) => {
   const message = failure(() => readConfig({ [name]: value }, {}, {}));
-  expect(message).toStartWith(`--${name} ${JSON.stringify(value)}: expected ${options[name].expects}`);
+  const { expects, isSecret } = options[name] as Option<unknown>;
+  const repeated = isSecret ? "" : ` ${JSON.stringify(value)}`;
+  expect(message).toStartWith(`--${name}${repeated}: expected ${expects}`);
   expect(message).not.toContain("\n");
 });
 
@@ -172,6 +175,32 @@ test.each([
   const message = failure(() => readConfigFile(path));
   expect(message).toContain(reason);
   expect(message).not.toContain("\n");
+});
+
+test.each([
+  ["admin-key", "hunter2 hunter2"],
+  ["jwt-secret", "hunter2"],
+  ["webhook-secret", "hunter2"],
+  ["webhook-url", "ftp://ann:hunter2@hooks.example/"],
+] as const)("a wrong %s is not repeated", (name, value) => {
+  for (const message of [
+    failure(() => readConfig({ [name]: value }, {}, {})),
+    failure(() => readConfig({}, { [variableOf(name)]: value }, {})),
+    failure(() => readConfig({}, {}, { [name]: value })),
+  ]) {
+    expect(message).toContain(": expected ");
+    expect(message).not.toContain("hunter2");
+  }
+});
+
+test.each([
+  ["unquoted.json", '{"admin-key": hunter2}'],
+  ["unquoted.toml", "admin-key = hunter2"],
+  ["unquoted.yaml", "admin-key: *hunter2"],
+])("%s: a secret without its quotes is not repeated", (name, content) => {
+  const message = failure(() => readConfigFile(file(name, content)));
+  expect(message).toContain("not valid");
+  expect(message).not.toContain("hunter2");
 });
 
 test("every option is documented", () => {
