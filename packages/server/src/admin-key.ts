@@ -34,7 +34,8 @@ export function adminKey(given: string, dir: string | undefined): AdminKey {
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
   }
-  mkdirSync(dir, { recursive: true });
+  // What is kept is of no concern to other users of the machine.
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileSync(keptIn, `${key}\n`, { mode: 0o600, flag: "wx" });
   return { key, made: { key, keptIn } };
 }

@@ -106,6 +106,13 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** A stream has no length; the server says in RFC 2183's way how large the file is. */
+function sizeOf(headers: Headers): number | undefined {
+  const [, size] = /; *size=(\d+)/.exec(headers.get("content-disposition") ?? "") ?? [];
+  const length = size ?? headers.get("content-length");
+  return length === null ? undefined : Number(length);
+}
+
 /**
  * Hands on what comes; resolves to how much it was.
  * @throws {UnreachableError} if it is not all.
@@ -114,8 +121,7 @@ async function receive(
   { download: { headers, chunks }, api, io }: Transfer,
   write: (chunk: Uint8Array) => Promise<void>,
 ): Promise<number> {
-  const length = headers.get("content-length");
-  const expected = length === null ? undefined : Number(length);
+  const expected = sizeOf(headers);
   const header = new Uint8Array(HEADER_BYTES);
   let bytes = 0;
   const readAll = async () => {

@@ -90,6 +90,9 @@ export function startGateway(options: GatewayOptions): Gateway {
   };
 }
 
+/** A copy of a large file is made, or looked at, before the first byte of the answer. */
+const TAKES_LONG = /^\/v1\/(?:backup|restore\/[^/]+\/apply)$/;
+
 function route(
   request: Request,
   server: Server<SocketData>,
@@ -107,6 +110,7 @@ function route(
     const answer = () => {
       const bounded = boundedBody(request, maxBodyBytes, metrics);
       if (bounded instanceof Response) return bounded;
+      if (TAKES_LONG.test(url.pathname)) server.timeout(request, 0);
       return openStream(request, url, server) ?? options.api(bounded, url);
     };
     return acrossOrigins(request, rules.allowedOrigins, answer);

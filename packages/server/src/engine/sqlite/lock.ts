@@ -8,7 +8,8 @@ import { problemOf } from "./problem.ts";
 /** @throws {EngineError} if it is not there and cannot be made. */
 export function makeDirectory(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    // What is kept is of no concern to other users of the machine.
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new EngineError("unavailable", problemOf(dir, error), { cause: error });
   }
