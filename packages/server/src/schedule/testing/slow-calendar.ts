@@ -219,9 +219,10 @@ export function slowTimes(
   // The latest that the clock has shown so far; a day and more before, so that no repeated hour is under way unseen.
   const startMs = Math.floor(fromMs / MINUTE_MS) * MINUTE_MS;
   let highest = 0;
-  for (let atMs = startMs - 2 * DAY_MS; atMs <= startMs; atMs += MINUTE_MS) {
-    highest = Math.max(highest, slowLocalMs(zone, atMs));
+  for (let atMs = startMs - 2 * DAY_MS; atMs < startMs; atMs += MINUTE_MS) {
+    highest = Math.max(highest, slowLocalMs(zone, atMs) + MINUTE_MS - stepMs);
   }
+  highest = Math.max(highest, slowLocalMs(zone, startMs));
   for (let atMs = startMs + stepMs; atMs <= toMs; atMs += stepMs) {
     const shown = slowLocalMs(zone, atMs);
     let due = cron.fits(shownAt(shown)) && (cron.everyHour || shown > highest);
