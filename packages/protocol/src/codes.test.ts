@@ -11,6 +11,7 @@ test("the codes are the documented ones", () => {
     policyViolation: 1008,
     messageTooBig: 1009,
     serviceRestart: 1012,
+    tryAgainLater: 1013,
     idleTimeout: 4000,
     connectTimeout: 4001,
     tokenExpired: 4002,

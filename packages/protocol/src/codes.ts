@@ -19,6 +19,8 @@ export const CloseCode = {
   messageTooBig: 1009,
   /** The server is going down and expects to be back: reconnect. */
   serviceRestart: 1012,
+  /** The server cannot say now whether the token is good; IANA's "Try Again Later". */
+  tryAgainLater: 1013,
   /** Silent for too long: no frame and no pong. */
   idleTimeout: 4000,
   /** No `connect` command came in time. */

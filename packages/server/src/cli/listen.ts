@@ -152,7 +152,8 @@ function readToken(
 function believing(ca: string) {
   return class extends WebSocket {
     constructor(url: string, protocols: string[]) {
-      super(url, { protocols, tls: { ca } });
+      // Bun takes options where browsers take sub-protocols.
+      super(url, { protocols, tls: { ca } } as unknown as string[]);
     }
   };
 }

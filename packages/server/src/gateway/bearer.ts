@@ -25,6 +25,10 @@ export function unauthorized(why: AccessProblem | undefined): Unauthorized {
     const detail = "a token is needed: Authorization: Bearer, or ?token= where no header can be set";
     return { problem: { status: 401, code: "token_required", detail }, headers: challenge() };
   }
+  if (why === "unavailable") {
+    const detail = "the token cannot be looked at now";
+    return { problem: { status: 503, code: "token_unchecked", detail }, headers: { "retry-after": "5" } };
+  }
   const expired = why === "expired";
   const problem = {
     status: 401,

@@ -18,8 +18,11 @@ export interface Access {
   readonly expiresAtMs?: number;
 }
 
-/** Why a token gives no access. `expired`: the bearer may come back with a new one. */
-export type AccessProblem = "invalid" | "expired";
+/**
+ * Why a token gives no access. `expired`: the bearer may come back with a new one. `unavailable`: it cannot be looked at now,
+ * and may be good.
+ */
+export type AccessProblem = "invalid" | "expired" | "unavailable";
 
 export type Authenticated = Access | AccessProblem;
 

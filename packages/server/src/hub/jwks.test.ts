@@ -87,16 +87,16 @@ test("after ten minutes they are read again, and nobody waits for it", async () 
   expect([await ask(0), asked.length]).toEqual(["invalid", 2]);
 });
 
-test("while they cannot be had tokens are not valid: tried again every 5 s, told once a minute", async () => {
+test("while they cannot be had nobody knows whether a token is good: tried again every 5 s, told once a minute", async () => {
   const { clock, lines, asked, state, ask } = setUp(down);
   for (let second = 0; second < 60; second++) {
-    expect(await ask()).toBe("invalid");
+    expect(await ask()).toBe("unavailable");
     clock.advance(1_000);
   }
   expect(asked).toHaveLength(12);
-  const line = `WARN The keys at ${URL} cannot be read: Unable to connect; JWTs are refused until they can`;
+  const line = `WARN The keys at ${URL} cannot be read: Unable to connect; JWTs cannot be looked at until they can`;
   expect(lines).toEqual([line]);
-  expect(await ask()).toBe("invalid");
+  expect(await ask()).toBe("unavailable");
   expect(lines).toEqual([line, line]);
   clock.advance(5_000);
   state.answer = setOf(1);
@@ -121,7 +121,7 @@ test.each<[string, () => Response, string]>([
   ["no set", () => Response.json({ keys: "none" }), "is no JSON Web Key Set"],
 ])("%s is no answer", async (_, answer, why) => {
   const { lines, ask } = setUp(answer);
-  expect(await ask()).toBe("invalid");
+  expect(await ask()).toBe("unavailable");
   expect(lines[0]).toContain(`cannot be read: ${why};`);
 });
 
@@ -130,9 +130,9 @@ test("the log names the address without a password or a query", async () => {
   const url = "https://ann:hunter2@id.example/jwks.json?key=hunter2";
   const keys = new RemoteKeys(url, { clock, log, fetch: async () => down() });
   const ask = jwtKind({ keys: [foundKeys(keys.find)], log }, clock);
-  expect(await ask(tokens[0] ?? "")).toBe("invalid");
+  expect(await ask(tokens[0] ?? "")).toBe("unavailable");
   expect(lines).toEqual([
-    "WARN The keys at https://id.example/jwks.json cannot be read: Unable to connect; JWTs are refused until they can",
+    "WARN The keys at https://id.example/jwks.json cannot be read: Unable to connect; JWTs cannot be looked at until they can",
   ]);
 });
 

@@ -27,6 +27,11 @@ export interface RemoteKeysPorts {
   readonly fetch?: FetchText;
 }
 
+/** There are no keys to look at a token with. */
+export class KeysUnavailable extends Error {
+  override readonly name = "KeysUnavailable";
+}
+
 export class RemoteKeys {
   readonly #url: string;
   readonly #ports: RemoteKeysPorts;
@@ -59,7 +64,7 @@ export class RemoteKeys {
   };
 
   get #known(): JWTVerifyGetKey {
-    if (this.#keys === undefined) throw new Error("the keys could not be read yet");
+    if (this.#keys === undefined) throw new KeysUnavailable("the keys could not be read yet");
     return this.#keys;
   }
 
@@ -106,7 +111,7 @@ export class RemoteKeys {
     if (nowMs < this.#mayWarnAtMs) return;
     this.#mayWarnAtMs = nowMs + WARN_EVERY_MS;
     const reason = error instanceof Error ? error.message : String(error);
-    const consequence = this.#keys === undefined ? "JWTs are refused" : "the keys at hand are used";
+    const consequence = this.#keys === undefined ? "JWTs cannot be looked at" : "the keys at hand are used";
     const { origin, pathname } = new URL(this.#url);
     this.#ports.log.warn(
       `The keys at ${origin}${pathname} cannot be read: ${reason}; ${consequence} until they can`,

@@ -11,6 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Access, AccessProblem, Authenticated, TokenKind } from "./access.ts";
 import { grantedAccess, grantFields, shownText } from "./grants.ts";
+import { KeysUnavailable } from "./jwks.ts";
 import type { JwtKey } from "./jwt-keys.ts";
 
 export interface JwtSettings {
@@ -100,6 +101,7 @@ class Jwts {
       return this.#refuse("it is signed by somebody else");
     } catch (error) {
       if (error instanceof errors.JWTExpired) return "expired";
+      if (error instanceof KeysUnavailable) return "unavailable";
       return this.#refuse(error instanceof Error ? error.message : String(error));
     }
   }

@@ -11,10 +11,14 @@ export class Refused extends Error {
   }
 }
 
+const TOKEN_PROBLEMS: Readonly<Record<AccessProblem, { code: ErrorCode; message: string }>> = {
+  invalid: { code: "invalid_token", message: "the token is not valid" },
+  expired: { code: "token_expired", message: "the token has expired" },
+  unavailable: { code: "internal", message: "the token cannot be looked at now" },
+};
+
 export function tokenProblem(problem: AccessProblem): { code: ErrorCode; message: string } {
-  return problem === "expired"
-    ? { code: "token_expired", message: "the token has expired" }
-    : { code: "invalid_token", message: "the token is not valid" };
+  return TOKEN_PROBLEMS[problem];
 }
 
 export function forbidden(what: string): Refused {

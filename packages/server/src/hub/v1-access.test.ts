@@ -12,6 +12,7 @@ const START_MS = Date.parse("2026-11-24T09:30:00Z");
 function scripted(token: string | undefined): Authenticated {
   if (token === undefined || token === "bad") return "invalid";
   if (token === "old") return "expired";
+  if (token === "later") return "unavailable";
   const [channels = "", seconds] = token.split(":");
   const names = channels.split(",");
   const fits = (channel: string) => names.includes(channel);
@@ -116,6 +117,13 @@ test("with an expired token one is told so, and may come back", async () => {
     { code: "token_expired" },
   ]);
   expect(client.outbound.ended).toBe(4002);
+});
+
+test("with a token that cannot be looked at now one may come back, too", async () => {
+  const hub = await setUp();
+  const client = hub.connectV1();
+  expect(await say(client, { type: "connect", id: 1, token: "later" })).toMatchObject([{ code: "internal" }]);
+  expect(client.outbound.ended).toBe(1013);
 });
 
 test("what comes while the token is being looked at is carried out after the answer, in order", async () => {
