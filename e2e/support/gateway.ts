@@ -1,7 +1,9 @@
 /** The real hub and gateway on a real port, in the process of the test: it publishes and counts without a way around. */
+
 import { openMemoryEngine } from "../../packages/server/src/engine/memory.ts";
 import { nativeFanOut } from "../../packages/server/src/gateway/fan-out.ts";
 import { startGateway } from "../../packages/server/src/gateway/http.ts";
+import type { Authenticate } from "../../packages/server/src/hub/access.ts";
 import { Hub } from "../../packages/server/src/hub/hub.ts";
 import { testAuthenticator, testPorts } from "../../packages/server/src/hub/testing/defaults.ts";
 import { systemClock } from "../../packages/server/src/lib/clock.ts";
@@ -11,13 +13,17 @@ import { silentLog } from "../../packages/server/src/lib/log.ts";
 export interface GatewayChoices {
   readonly maxCount?: number;
   readonly allowedOrigins?: readonly string[];
+  readonly authenticate?: Authenticate;
 }
 
-export function openGateway({ maxCount = 10, allowedOrigins = [] }: GatewayChoices = {}) {
+export function openGateway({
+  maxCount = 10,
+  allowedOrigins = [],
+  authenticate = testAuthenticator(),
+}: GatewayChoices = {}) {
   const clock = systemClock;
   const fanOut = nativeFanOut();
   const engine = openMemoryEngine({ clock, retentionOf: () => ({ maxCount }) });
-  const authenticate = testAuthenticator();
   const shared = testPorts();
   const hub = new Hub({
     engine,

@@ -28,16 +28,17 @@ export class RawSocket implements AsyncDisposable {
     }
   }
 
-  static async connect(port: number): Promise<RawSocket> {
-    const socket = connect({ port, host: "127.0.0.1" });
+  /** Connects from an address of this machine: all of 127.0.0.0/8 are. */
+  static async connect(port: number, localAddress = "127.0.0.1"): Promise<RawSocket> {
+    const socket = connect({ port, host: "127.0.0.1", localAddress });
     const raw = new RawSocket(socket);
     await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
     return raw;
   }
 
   /** Connects and makes the WebSocket handshake. */
-  static async webSocket(port: number): Promise<RawSocket> {
-    const raw = await RawSocket.connect(port);
+  static async webSocket(port: number, localAddress?: string): Promise<RawSocket> {
+    const raw = await RawSocket.connect(port, localAddress);
     raw.write(handshake());
     const head = await raw.head();
     if (!head.startsWith("HTTP/1.1 101 ")) throw new Error(`no handshake: ${head}`);
@@ -59,6 +60,17 @@ export class RawSocket implements AsyncDisposable {
     const head = this.#received.subarray(0, end).toString("latin1");
     this.#received = this.#received.subarray(end);
     return head;
+  }
+
+  /** Resolves to an HTTP answer, whose body has a length; takes it off what was received. */
+  async answer(): Promise<{ readonly status: number; readonly headers: Headers; readonly body: string }> {
+    const [first = "", ...lines] = (await this.head()).trimEnd().split("\r\n");
+    const headers = new Headers(lines.map((line) => line.split(/: */, 2) as [string, string]));
+    const length = Number(headers.get("content-length"));
+    await this.#until(() => this.#received.length >= length);
+    const body = this.#received.subarray(0, length).toString();
+    this.#received = this.#received.subarray(length);
+    return { status: Number(first.split(" ")[1]), headers, body };
   }
 
   /** Resolves to the next frame, or `undefined` when the connection ends first. */

@@ -21,7 +21,7 @@ export function boundedBody(request: Request, maxBytes: number, metrics: Metrics
     return new Refusal(413, "payload_too_large", `the body is over ${maxBytes} bytes`);
   };
   const length = headers.get("content-length");
-  // One that has both goes by its chunks (RFC 9112 section 6.3).
+  // One that had both would go by its chunks (RFC 9112 section 6.3); Bun refuses it.
   if (length !== null && !headers.has("transfer-encoding")) {
     return Number(length) <= maxBytes ? request : problemResponse(refusal().problem);
   }
