@@ -39,7 +39,7 @@ test("5,000 handshakes a second from one address are told 429, and the others ar
   await using witness = await Client.connect("ws", server.wsUrl);
   await witness.next(3);
   const memory = new Memory(await server.serverPid());
-  await using flood = new Attack<Flooded>("flood", server.port, 5_000);
+  await using flood = new Attack<Flooded>("flood.mjs", server.port, 5_000);
   await flood.until((told) => told.length >= 2);
   expect(await welcomeMs(server)).toBeLessThan(500);
   const told = await flood.until((told) => told.length >= 6);
@@ -70,7 +70,9 @@ test("2,500 requests that dribble in for ever are cut off, and the others do not
   const memory = new Memory(await server.serverPid());
   const kinds = ["silence", "headers", "handshake", "body", "chunks"] as const;
   await using attacks = new AsyncDisposableStack();
-  const slow = kinds.map((kind) => attacks.use(new Attack<Slow>("slowloris", server.port, COUNT, kind, KEY)));
+  const slow = kinds.map((kind) =>
+    attacks.use(new Attack<Slow>("slowloris.mjs", server.port, COUNT, kind, KEY)),
+  );
   await Promise.all(slow.map((attack) => attack.until((told) => told.length > 0)));
   expect(await welcomeMs(server)).toBeLessThan(500);
   expect((await fetch(server.httpUrl)).status).toBe(200);
@@ -87,7 +89,7 @@ test("500 clients whose frame never ends are dropped like any that is silent", a
   await using server = await start("--idle-timeout", "2s");
   await using witness = await Client.connect("ws", server.wsUrl);
   const memory = new Memory(await server.serverPid());
-  await using slow = new Attack<Slow>("slowloris", server.port, COUNT, "frame");
+  await using slow = new Attack<Slow>("slowloris.mjs", server.port, COUNT, "frame");
   await server.out.line(new RegExp(`Total connections: ${COUNT + 1}$`));
   expect(await welcomeMs(server)).toBeLessThan(500);
   const cut = cutOf(await slow.until((told) => cutOf(told).length === COUNT));
@@ -131,7 +133,7 @@ describe("giants", () => {
     "100 MB each from ten at once (%s, %s) take no memory and stop nobody",
     async (kind, key, answers) => {
       const memory = new Memory(await server.serverPid());
-      await using giant = new Attack<Giant>("giant", server.port, 10, kind, key);
+      await using giant = new Attack<Giant>("giant.mjs", server.port, 10, kind, key);
       const told = await giant.until((told) => told.length === 10);
       await witness.next(1);
 

@@ -8,9 +8,9 @@ export class Attack<Told> implements AsyncDisposable {
   readonly #process: Subprocess<"pipe", "pipe", "inherit">;
   readonly #lines: Lines;
 
-  /** Starts `e2e/clients/PROGRAM.mjs`. */
+  /** Starts a program of `e2e/clients`. */
   constructor(program: string, ...args: readonly (string | number)[]) {
-    const path = join(import.meta.dir, `../clients/${program}.mjs`);
+    const path = join(import.meta.dir, `../clients/${program}`);
     this.#process = Bun.spawn(["node", path, ...args.map(String)], {
       stdin: "pipe",
       stdout: "pipe",
