@@ -87,7 +87,10 @@ test("a counter that may alarm is there before its first count", async () => {
 });
 
 test("CPU time only grows, and is not added up again by each question", async () => {
-  const { read } = setUp();
+  const { read, metrics } = setUp();
+  metrics.total("fixed_total", "Five.", () => 5);
+  await read();
+  expect(sampleOf(await read(), "fixed_total")).toBe(5);
   const first = sampleOf(await read(), "process_cpu_seconds_total");
   await read();
   const { user, system } = process.cpuUsage();

@@ -212,6 +212,18 @@ test("the stop takes two seconds at most; what is left is dropped and told in on
   expect(lines).toHaveLength(1);
 });
 
+test("what is told during the stop is dropped", async () => {
+  const { webhooks, pass, counts, posted } = setUp({ takesMs: 300 });
+  webhooks.tell(KIND);
+  await pass(1);
+  const stopped = webhooks.stop();
+  webhooks.tell(KIND);
+  await pass(2_000);
+  await stopped;
+  expect(posted).toHaveLength(1);
+  expect(await counts()).toEqual({ delivered: 1, dropped: 1 });
+});
+
 test.each<[string, () => Behaviour]>([
   ["rests", () => 500],
   ["was asked to wait", () => status(429, "100")],
