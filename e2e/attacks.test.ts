@@ -47,7 +47,7 @@ test("5,000 handshakes a second from one address are told 429, and the others ar
 
   expect(sent).toBeGreaterThan(20_000);
   expect(Object.keys(statuses).sort()).toEqual(["101", "429"]);
-  // Twice 500 in the first second, 500 in each of the next five, and as many for the next line being late.
+  // 500 at once, and 500 in each of six seconds; one more for a line that is late.
   expect(statuses["101"]).toBeLessThanOrEqual(4_000);
   expect(Object.keys(retryAfter)).toEqual(["1"]);
   expect(unanswered).toBe(0);
