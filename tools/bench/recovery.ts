@@ -11,7 +11,7 @@ import { cpuBetween, sampleCpu } from "./lib/proc.ts";
 import { pinSelf } from "./lib/processes.ts";
 import { median } from "./lib/stats.ts";
 import { table } from "./lib/table.ts";
-import { startServer } from "./servers.ts";
+import { LETS_ALL_IN, startServer } from "./servers.ts";
 
 const flags = {
   clients: { initial: "5000", about: "clients that return" },
@@ -77,7 +77,7 @@ async function measure(options: Options, directory: string, program: string): Pr
   ];
   const quiet = ["--push-every", "off", "--admin-key", ADMIN_KEY];
   const server = await startServer(
-    [process.execPath, main, "serve", ...listen, ...quiet],
+    [process.execPath, main, "serve", ...listen, ...quiet, ...LETS_ALL_IN],
     SERVER_CORE,
     directory,
   );

@@ -56,8 +56,14 @@ function carillon({ periodMs, text }: Push): readonly string[] {
   // A bench leaves no data behind.
   const memory = usage.includes("--memory") ? ["--memory"] : [];
   const push = ["--push-every", `${periodMs}ms`, "--push-text", text];
-  return [...main, "serve", "--host", "127.0.0.1", "--port", "0", ...push, ...memory];
+  return [...main, "serve", "--host", "127.0.0.1", "--port", "0", ...push, ...memory, ...LETS_ALL_IN];
 }
+
+/** All clients of a bench come from one address, and at once. */
+export const LETS_ALL_IN: readonly string[] = [
+  ...["--max-handshakes-per-second", "1000000"],
+  ...["--max-connections-per-address", "100000"],
+];
 
 const START_LIMIT_MS = 15_000;
 const LOOK_AGAIN_MS = 20;
@@ -104,5 +110,6 @@ export function onDisk(data: string, key: string): readonly string[] {
     "--admin-key",
     key,
     ...quiet,
+    ...LETS_ALL_IN,
   ];
 }
