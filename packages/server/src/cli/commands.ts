@@ -7,6 +7,7 @@ import { doctor } from "./doctor/doctor.ts";
 import { listen } from "./listen.ts";
 import { push } from "./push.ts";
 import { restore } from "./restore.ts";
+import { schedules } from "./schedules/schedules.ts";
 import { serve } from "./serve.ts";
 import { tokens } from "./tokens.ts";
 import { signToken } from "./tokens-sign.ts";
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   serve,
   listen,
   push,
+  ...schedules,
   ...tokens,
   signToken,
   backup,

@@ -64,6 +64,27 @@ test.each([
   expect((await run(["news", "Tea"], { answer: () => answerWith(answer) })).out).toEqual([said]);
 });
 
+const later = { schedule: "k3v9ZqaB", dueAt: "2026-11-24T09:33:00.000Z" };
+
+test.each([
+  [["--at", "2026-11-24T09:33:00Z"], { at: "2026-11-24T09:33:00Z" }],
+  [["--delay", "3m"], { delay: "3m" }],
+])("%j: it is told when, and how to cancel it", async (flags, when) => {
+  const { out, requests } = await run(["news", "Tea", ...flags], { answer: () => answerWith(later, 202) });
+  expect(requests[0]?.body).toEqual({ data: "Tea", ...when });
+  expect(out).toEqual(["To be published in 3 min; carillon schedules delete k3v9ZqaB cancels it"]);
+  const { out: json } = await run(["news", "Tea", ...flags, "--json"], {
+    answer: () => answerWith(later, 202),
+  });
+  expect(JSON.parse(json.join())).toEqual(later);
+});
+
+test("--delay with an idempotency key that was used before", async () => {
+  const answer = () => answerWith({ ...later, dueAt: null }, 202);
+  const { out } = await run(["news", "Tea", "--delay", "3m", "--idempotency-key", "i"], { answer });
+  expect(out).toEqual(["Already published: the idempotency key is known"]);
+});
+
 test("--json prints the server's answer", async () => {
   const { out } = await run(["news", "Tea", "--json"]);
   expect(JSON.parse(out.join("\n"))).toEqual(result("news", 43));
@@ -95,6 +116,10 @@ test.each([
   [["news", "--file", "f", "--data", "1"], "--data and --file do not go together"],
   [["news", "Tea", "--lines"], "--lines and TEXT do not go together"],
   [["news", "--data", "1", "--lines"], "--lines and --data do not go together"],
+  [["news", "Tea", "--at", "tomorrow"], "--at: a time such as"],
+  [["news", "Tea", "--delay", "0s"], "--delay: a length of time from 1ms"],
+  [["news", "Tea", "--at", "2036-12-24T18:00:00Z", "--delay", "1m"], "--at and --delay do not go together"],
+  [["news", "--lines", "--delay", "1m"], "--lines and --delay do not go together"],
   [["news", "--file", "/nonexistent"], "--file /nonexistent: ENOENT"],
   [["news", "--file", "/nonexistent", "--lines"], "--file /nonexistent: ENOENT"],
 ])("%j is wrong usage, and nothing is sent", async (typed, said) => {

@@ -1,12 +1,12 @@
 /** `carillon push`: publishes one text, or a stream of them. */
-import { channelNameProblem } from "@carillon/protocol/channel";
-import type { Json, PublishOptions } from "@carillon/protocol/frames";
-import { MAX_DATA_BYTES, MAX_TTL_SECONDS } from "@carillon/protocol/limits";
-import { URGENCIES, type Urgency } from "@carillon/protocol/position";
-import { ConfigError } from "../config.ts";
-import { published } from "../gateway/api/schemas.ts";
-import { parseDuration } from "../lib/duration.ts";
+import type { PublishOptions } from "@carillon/protocol/frames";
+import { MAX_DATA_BYTES } from "@carillon/protocol/limits";
+import { z } from "zod";
+import { published, scheduled } from "../gateway/api/schemas.ts";
+import { printable } from "../lib/printable.ts";
+import type { RuleFields } from "../schedule/rule.ts";
 import { command, type Io } from "./command.ts";
+import { checkChannel, checkOneOf, deliveryFlags, parseJson, readDelivery } from "./delivery.ts";
 import { endpointFlags, jsonFlag, readEndpoint } from "./endpoint.ts";
 import type { Flag, Given } from "./flags.ts";
 import { DONE } from "./help.ts";
@@ -14,19 +14,16 @@ import { Api } from "./http.ts";
 import { openFile, readText } from "./input.ts";
 import { patiently } from "./progress.ts";
 import { pushLines } from "./push-lines.ts";
+import { checkRule, onceFlags } from "./schedules/fields.ts";
+import { inWords } from "./schedules/words.ts";
 
-const deliveryFlags = {
-  ttl: {
-    value: "TIME",
-    about:
-      "how long it is worth delivering, such as 90s, 1h or 3600; 0: to those connected now, kept for nobody",
-    initial: "no end",
-  },
-  urgency: { value: URGENCIES.join("|"), about: "whether a sleeping app is woken", initial: "normal" },
-  "collapse-key": { value: "KEY", about: "who returns gets only the last of those with this key" },
+const pushFlags = {
+  ...onceFlags,
+  ...deliveryFlags,
   "idempotency-key": { value: "KEY", about: "a repeat with this key within 24 hours publishes nothing" },
-  tag: { value: "TAG", about: "marks it", repeats: true },
 } as const satisfies Record<string, Flag>;
+
+const answers = z.union([scheduled, published]);
 
 export const push = command({
   name: "push",
@@ -34,6 +31,7 @@ export const push = command({
   about: "publish to a channel",
   text: [
     "Publishes TEXT, what --data or --file say, or standard input, without the newline at its end. Answers when it is on disk and on its way to everyone connected.",
+    "With --at or --delay it is kept as a schedule of one run and published then, on disk when the command ends; carillon schedules lists it. {{now}} and other names stay as they are here.",
     "With --lines each line is a publication of its own; empty ones are passed over. Lines go out as they come in, many in one call, so it keeps up with a file and follows a log. An idempotency key gets the line's number appended: the same file again publishes only what is missing.",
   ],
   args: ["CHANNEL", "[TEXT]"],
@@ -41,21 +39,22 @@ export const push = command({
     data: { value: "JSON", about: "publish JSON in place of a text" },
     file: { value: "FILE", about: "read the text, or with --lines the lines, from a file" },
     lines: { about: "publish each line of standard input" },
-    ...deliveryFlags,
+    ...pushFlags,
     ...endpointFlags,
     ...jsonFlag,
   },
   examples: [
     'carillon push news "Tea is ready"',
     'carillon push alerts "Disk is full" --urgency high --ttl 1h',
+    'carillon push news "Doors open" --at 2026-12-24T18:00:00+01:00',
     `carillon push orders --data '{"id": 17, "state": "paid"}'`,
     "pg_dump shop | gzip > shop.gz && carillon push ops 'Backup done' --collapse-key backup",
     "tail -F app.log | carillon push logs --lines",
   ],
   async run({ args: [channel, text], flags }, io) {
-    const problem = channelNameProblem(channel);
-    if (problem !== undefined) throw new ConfigError(`${JSON.stringify(channel)}: ${problem}`);
+    checkChannel(channel);
     const options = readOptions(flags);
+    const when = readOnce(flags);
     checkSources(text, flags);
     const { file, lines, json } = flags;
     if (lines !== undefined) {
@@ -69,14 +68,15 @@ export const push = command({
     const answer = await patiently(
       io,
       api.url,
-      api.json("POST", path, published, { body: { data, ...options } }),
+      api.json("POST", path, answers, { body: { data, ...when, ...options } }),
     );
-    io.out(json === undefined ? describe(answer) : JSON.stringify(answer));
+    if (json !== undefined) io.out(JSON.stringify(answer));
+    else io.out("schedule" in answer ? describeLater(answer, io) : describe(answer));
     return DONE;
   },
 });
 
-type Flags = Given<typeof deliveryFlags & typeof endpointFlags, []>["flags"];
+type Flags = Given<typeof pushFlags & typeof endpointFlags, []>["flags"];
 
 function connect(flags: Flags, io: Io): Api {
   return new Api(readEndpoint(flags, io), io);
@@ -97,6 +97,15 @@ function describe({
     : `Published to ${channel} at offset ${offset}`;
 }
 
+function describeLater(
+  { schedule, dueAt }: { readonly schedule: string; readonly dueAt: string | null },
+  { clock }: Pick<Io, "clock">,
+): string {
+  if (dueAt === null) return "Already published: the idempotency key is known";
+  const when = inWords(Date.parse(dueAt), clock.wallMs());
+  return `To be published ${when}; carillon schedules delete ${printable(schedule)} cancels it`;
+}
+
 /** @throws {ConfigError} if what is to be published is said twice. */
 function checkSources(
   text: string | undefined,
@@ -104,18 +113,14 @@ function checkSources(
     data,
     file,
     lines,
-  }: {
-    readonly data: string | undefined;
-    readonly file: string | undefined;
-    readonly lines: string | undefined;
-  },
+    at,
+    delay,
+  }: Readonly<Record<"data" | "file" | "lines" | "at" | "delay", string | undefined>>,
 ): void {
-  const said = Object.entries({ TEXT: text, "--data": data, "--file": file }).filter(
-    ([, value]) => value !== undefined,
-  );
-  const [first, second] =
-    lines === undefined ? said : [["--lines"], ...said.filter(([name]) => name !== "--file")];
-  if (second !== undefined) throw new ConfigError(`${first?.[0]} and ${second[0]} do not go together`);
+  checkOneOf({ TEXT: text, "--data": data, "--file": file });
+  for (const [name, value] of Object.entries({ TEXT: text, "--data": data, "--at": at, "--delay": delay })) {
+    checkOneOf({ "--lines": lines, [name]: value });
+  }
 }
 
 async function read(file: string | undefined, io: Io): Promise<string> {
@@ -124,37 +129,15 @@ async function read(file: string | undefined, io: Io): Promise<string> {
   return await readText(io.input(), "standard input", MAX_DATA_BYTES);
 }
 
-function parseJson(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    throw new ConfigError("--data: expected JSON; a text needs no flag");
-  }
-}
-
 function readOptions(flags: Flags): PublishOptions {
-  const { ttl, urgency, tag: tags } = flags;
-  const { "collapse-key": collapseKey, "idempotency-key": idempotencyKey } = flags;
-  return {
-    ...(ttl !== undefined && { ttl: readTtl(ttl) }),
-    ...(urgency !== undefined && { urgency: readUrgency(urgency) }),
-    ...(collapseKey !== undefined && { collapseKey }),
-    ...(idempotencyKey !== undefined && { idempotencyKey }),
-    ...(tags.length > 0 && { tags }),
-  };
+  const { "idempotency-key": idempotencyKey } = flags;
+  return { ...readDelivery(flags), ...(idempotencyKey !== undefined && { idempotencyKey }) };
 }
 
-/** Seconds as RFC 8030 has them, or a length of time as everywhere else. */
-function readTtl(text: string): number {
-  const seconds = /^\d{1,9}$/.test(text) ? Number(text) : (parseDuration(text) ?? Number.NaN) / 1_000;
-  if (Number.isInteger(seconds) && seconds <= MAX_TTL_SECONDS) return seconds;
-  throw new ConfigError(
-    `--ttl ${JSON.stringify(text)}: expected whole seconds or a length of time such as 1h, up to 365d`,
-  );
-}
-
-function readUrgency(text: string): Urgency {
-  const urgency = URGENCIES.find((each) => each === text);
-  if (urgency !== undefined) return urgency;
-  throw new ConfigError(`--urgency ${JSON.stringify(text)}: expected ${URGENCIES.join(", ")}`);
+/** @throws {ConfigError} if it is to be published later, and cannot be. */
+function readOnce({ at, delay }: Pick<Flags, "at" | "delay">): Pick<RuleFields, "at" | "delay"> {
+  checkOneOf({ "--at": at, "--delay": delay });
+  const when = { ...(at !== undefined && { at }), ...(delay !== undefined && { delay }) };
+  checkRule(when);
+  return when;
 }
