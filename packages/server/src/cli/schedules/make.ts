@@ -70,8 +70,8 @@ export const editSchedule = command({
     channel: { value: "CHANNEL", about: "publish to this one" },
     ...scheduleFlags,
     remove: {
-      value: Object.keys(REMOVABLE).join("|"),
-      about: "take away what was said before",
+      value: "FLAG",
+      about: `takes away what was said before; one of ${Object.keys(REMOVABLE).join(", ")}`,
       repeats: true,
     },
     ...endpointFlags,
