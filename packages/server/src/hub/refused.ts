@@ -1,4 +1,5 @@
 /** Commands that cannot be carried out, and what their senders are told. */
+import { CloseCode } from "@carillon/protocol/codes";
 import type { ErrorCode } from "@carillon/protocol/frames";
 import type { AccessProblem } from "./access.ts";
 
@@ -11,13 +12,31 @@ export class Refused extends Error {
   }
 }
 
-const TOKEN_PROBLEMS: Readonly<Record<AccessProblem, { code: ErrorCode; message: string }>> = {
-  invalid: { code: "invalid_token", message: "the token is not valid" },
-  expired: { code: "token_expired", message: "the token has expired" },
-  unavailable: { code: "internal", message: "the token cannot be looked at now" },
+export interface TokenProblem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly closeCode: CloseCode;
+}
+
+const TOKEN_PROBLEMS: Readonly<Record<AccessProblem, TokenProblem>> = {
+  invalid: {
+    code: "invalid_token",
+    message: "the token is not valid",
+    closeCode: CloseCode.unauthorized,
+  },
+  expired: {
+    code: "token_expired",
+    message: "the token has expired",
+    closeCode: CloseCode.tokenExpired,
+  },
+  unavailable: {
+    code: "internal",
+    message: "the token cannot be looked at now",
+    closeCode: CloseCode.tryAgainLater,
+  },
 };
 
-export function tokenProblem(problem: AccessProblem): { code: ErrorCode; message: string } {
+export function tokenProblem(problem: AccessProblem): TokenProblem {
   return TOKEN_PROBLEMS[problem];
 }
 

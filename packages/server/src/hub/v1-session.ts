@@ -8,7 +8,7 @@ import { encodeFrame, encodeHistoryReply, parseCommand } from "@carillon/protoco
 import { MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
 import { decodePosition, encodePosition, type Position, START } from "@carillon/protocol/position";
 import { EngineError } from "../engine/engine.ts";
-import type { Access, AccessProblem, Authenticated, Grant } from "./access.ts";
+import type { Access, Authenticated, Grant } from "./access.ts";
 import { v1Codec } from "./codecs.ts";
 import { forbidden, Refused, tokenProblem } from "./refused.ts";
 import { Session } from "./session.ts";
@@ -34,12 +34,6 @@ const handlers: Handlers = {
   presence: (session, command) => session.presence(command),
   ping: (_, { id }) => ({ type: "pong", id }),
   ack: (session, command) => session.ack(command),
-};
-
-const TOKEN_CLOSE_CODES: Readonly<Record<AccessProblem, CloseCode>> = {
-  invalid: CloseCode.unauthorized,
-  expired: CloseCode.tokenExpired,
-  unavailable: CloseCode.tryAgainLater,
 };
 
 export class V1Session extends Session {
@@ -114,9 +108,9 @@ export class V1Session extends Session {
 
   #admit({ id, device }: Of<"connect">, authenticated: Authenticated): Reply | undefined {
     if (typeof authenticated === "string") {
-      const { code, message } = tokenProblem(authenticated);
+      const { code, message, closeCode } = tokenProblem(authenticated);
       this.#send({ type: "error", id, code, message });
-      this.close(TOKEN_CLOSE_CODES[authenticated], message);
+      this.close(closeCode, message);
       return undefined;
     }
     if (this.hasEnded) return undefined;
