@@ -116,7 +116,8 @@ export class Scheduler {
     const { id, text, ...before } = schedule;
     const after = {
       ...before,
-      handledMs: handled ?? nowMs,
+      // Found too early, where the clock was set back meanwhile or the zone has other rules by now: only looked up anew.
+      handledMs: handled ?? before.handledMs,
       runs: before.runs + dues.length,
       entries: before.entries + runs.length,
     };

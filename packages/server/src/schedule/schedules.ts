@@ -71,17 +71,21 @@ export class Schedules {
     }: { readonly id?: string; readonly literal?: boolean } = {},
   ): Promise<Saved> {
     const { clock, commit, scheduler } = this.#options;
-    const createdMs = clock.wallMs();
-    const checked = this.#check(id, fields, { createdMs, literal });
-    if (!checked.ok) return checked;
-    const kept = literal ? ({ literal } as const) : {};
-    const stored = { ...kept, fields: checked.fields, createdMs, handledMs: createdMs, runs: 0, entries: 0 };
-    if (!(await commit([], [keep(id, stored, checked.rule, null)]))) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const createdMs = clock.wallMs();
+      const checked = this.#check(id, fields, { createdMs, literal });
+      if (!checked.ok) return checked;
+      const rest = { createdMs, handledMs: createdMs, runs: 0, entries: 0, ...(literal && { literal }) };
+      const stored = { fields: checked.fields, ...rest };
+      if (await commit([], [keep(id, stored, checked.rule, null)])) {
+        scheduler.wake();
+        return { ok: true, schedule: viewOf({ ...stored, id }, checked.rule) };
+      }
+      // What was in the way may have been deleted by now.
       const there = await this.get(id);
       if (there !== undefined) return { ok: true, schedule: there };
     }
-    scheduler.wake();
-    return { ok: true, schedule: viewOf({ ...stored, id }, checked.rule) };
+    throw new Error("the schedule is changed again and again");
   }
 
   async get(id: string): Promise<ScheduleView | undefined> {
@@ -95,24 +99,27 @@ export class Schedules {
     return found.map((record) => view(readSchedule(record)));
   }
 
-  /** Changes some of the fields; `undefined` takes a field away. What was due until now stays as it was. */
+  /** Changes some of the fields; `undefined` takes a field away. What has been published stays as it was. */
   change(id: string, change: { readonly [Name in keyof ScheduleFields]?: ScheduleFields[Name] | undefined }) {
     return this.#update(id, (schedule) => {
       const merged = { ...schedule.fields, ...change };
       const fields = Object.fromEntries(
         Object.entries(merged).filter(([, value]) => value !== undefined),
       ) as unknown as ScheduleFields;
-      const nowMs = this.#options.clock.wallMs();
+      // After a clock was set back, what has been dealt with is past all the same.
+      const nowMs = Math.max(schedule.handledMs, this.#options.clock.wallMs());
       // What counts from its making counts from now when that is what is changed.
       const restarts = change.every !== undefined || change.delay !== undefined;
       const createdMs = restarts ? nowMs : schedule.createdMs;
       const { literal = false } = schedule;
       const checked = this.#check(id, fields, { createdMs, nowMs, literal });
       if (!checked.ok) return checked;
-      const stored = { ...storedOf(schedule), fields: checked.fields, createdMs };
-      // Switched on again, or with other times, it starts from now: what passed meanwhile was not wanted.
-      const handledMs = Math.max(schedule.handledMs, nowMs);
-      return { ok: true, stored: { ...stored, handledMs }, rule: checked.rule };
+      const isSameRule = !restarts && isSame(ruleOf(schedule.fields), ruleOf(checked.fields));
+      // Switched on again, or with other times, it starts from now: what passed meanwhile was not wanted. Where only what is
+      // published changes, a run that is being waited for is still made.
+      const handledMs = isSameRule ? schedule.handledMs : nowMs;
+      const stored = { ...storedOf(schedule), fields: checked.fields, createdMs, handledMs };
+      return { ok: true, stored, rule: checked.rule };
     });
   }
 
@@ -189,12 +196,13 @@ export class Schedules {
       if (!checked.ok) throw new Error(`${checked.field}: ${checked.problem}`);
       // As it was before the restart, it goes on as if there had been none.
       if (schedule?.managed && isSame(schedule.fields, checked.fields)) return;
-      const before = schedule === undefined ? { runs: 0, entries: 0 } : storedOf(schedule);
+      const before = schedule === undefined ? { runs: 0, entries: 0, handledMs: 0 } : storedOf(schedule);
       const stored = {
         ...before,
         fields: checked.fields,
         createdMs: nowMs,
-        handledMs: nowMs,
+        // The clock may have been set back, or be behind that of another node.
+        handledMs: Math.max(before.handledMs, nowMs),
         managed: true,
       } as const;
       if (await commit([], [keep(id, stored, checked.rule, expect)])) return scheduler.wake();
@@ -259,7 +267,7 @@ function view(schedule: Schedule): ScheduleView {
   return viewOf(schedule, "rule" in compiled ? compiled.rule : undefined);
 }
 
-function isSame(one: ScheduleFields, other: ScheduleFields): boolean {
+function isSame(one: object, other: object): boolean {
   return Bun.deepEquals(one, other);
 }
 
