@@ -126,6 +126,9 @@ test("a full disk rejects publishes and nothing else, and works again when there
     );
   }
   expect(error).toMatchObject({ code: "unavailable", message: expect.stringContaining("the disk is full") });
+  const guarded = engine.publish([item({ data })], [{ kind: "run", id: "a", data: "1", expect: null }]);
+  expect(await guarded.catch(({ code }) => code)).toBe("unavailable");
+  expect(await engine.record("run", "a")).toBeUndefined();
   const whole = { after: START, upTo: 1_000, limit: 1_000, maxBytes: 1e9, nowMs: clock.wallMs() };
   const { publications } = await engine.read("news", whole);
   expect(publications.map(({ id }) => id)).toEqual(accepted);

@@ -8,6 +8,7 @@ import { START } from "@carillon/protocol/position";
 import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import { silentLog } from "../../lib/log.ts";
 import { makeSchema1 } from "../testing/schema-1.ts";
+import { DUE } from "./reader.ts";
 import { openSqliteEngine, type SqliteEngineOptions } from "./sqlite.ts";
 
 let dir: string;
@@ -74,4 +75,13 @@ test("a file that cannot be brought up to date stays as it was", async () => {
   expect(shapeOf(file)).toEqual(before);
   await (await open()).close();
   expect(shapeOf(file)).not.toEqual(before);
+});
+
+test("what is due is read from its index, in its order", async () => {
+  await (await open()).close();
+  const db = new Database(join(dir, "carillon.db"), { readonly: true });
+  const plan = db.query(`EXPLAIN QUERY PLAN ${DUE}`).all("run", 1, 1);
+  db.close();
+  const detail = "SEARCH record USING INDEX record_due (kind=? AND due_ms<?)";
+  expect(plan).toEqual([expect.objectContaining({ detail })]);
 });

@@ -49,6 +49,8 @@ export function describeGuarded(on: On): void {
       [put("b", "2"), put("c", "2", { expect: "1" })],
       [put("b", "2"), remove("c", "2"), put("a", "2")],
       [put("a", "2", { expect: "1" }), remove("a", "1")],
+      [remove("a", "1"), put("a", "2", { expect: "1" })],
+      [{ ...put("a", "2"), kind: "other" }, put("a", "3", { expect: "2" })],
       [{ ...put("a", "2", { expect: "1" }), kind: "other" }],
     ];
     for (const each of changes) {
