@@ -195,7 +195,7 @@ export class Hub {
     items: readonly PublishItem[],
     changes?: readonly RecordChange[],
   ): Promise<readonly PublishResult[]> {
-    return this.#context.publisher.publish(items, changes);
+    return this.#context.publisher.commit(items, changes);
   }
 
   /** Counts `count` publications by `who`: 0, or the milliseconds after which they may be tried again. */

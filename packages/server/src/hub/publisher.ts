@@ -43,17 +43,26 @@ export class Publisher {
   }
 
   /**
+   * Publishes what clients say; see `commit`. A frame may hold fields that are none of its command's, and only the server
+   * says which schedule something is of.
+   */
+  publish(items: readonly PublishItem[]): Promise<readonly PublishResult[]> {
+    return this.commit(items.map(({ schedule: _, dueAt: _dueAt, ...said }) => said));
+  }
+
+  /**
    * Resolves when all items are durable and have been fanned out here; those of one channel stay in order. `changes` are made
    * in the same commit.
-   * @throws {EngineError} by rejection; then nothing was published. Also when too much waits already.
+   * @throws {EngineError} by rejection, `conflict` if a record is not as expected; then nothing was published. Also when
+   *   too much waits already.
    */
-  async publish(
+  async commit(
     items: readonly PublishItem[],
     changes?: readonly RecordChange[],
   ): Promise<readonly PublishResult[]> {
     const timeMs = this.#clock.wallMs();
     const stamped = items.map((item) => this.#stamp(item, timeMs));
-    const size = stamped.reduce((sum, { data }) => sum + data.length + SURROUNDINGS, 0);
+    const size = sizeOf(stamped, changes);
     try {
       return await this.#write(stamped, size, changes);
     } catch (error) {
@@ -112,4 +121,10 @@ export class Publisher {
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     };
   }
+}
+
+function sizeOf(items: readonly NewPublication[], changes: readonly RecordChange[] = []): number {
+  const ofItems = items.reduce((sum, { data }) => sum + data.length + SURROUNDINGS, 0);
+  const ofChange = ({ data, expect }: RecordChange) => (data?.length ?? 0) + (expect?.length ?? 0);
+  return changes.reduce((sum, change) => sum + ofChange(change) + SURROUNDINGS, ofItems);
 }
