@@ -205,7 +205,8 @@ export class Life {
 
   /** What users are told agrees with what was done. */
   async #checkTold(): Promise<void> {
-    const { model, nodes, engine } = this.#world;
+    const { model, nodes, engine, store } = this.#world;
+    const alive = [...model.alive.values()];
     const seen = nodes.map((node) => node.schedules());
     for (const schedules of seen) {
       const listed = this.#within(schedules.list("", 1_000));
@@ -226,14 +227,17 @@ export class Life {
       const told = await this.#within(schedules?.runs(id) ?? Promise.resolve(undefined));
       expect(told, `runs of ${id}`).toEqual(log.slice(-100).reverse());
     }
-    for (const expected of [...model.alive.values(), ...model.ended]) {
+    const runs = await store.records("run", "", 100_000);
+    const logged = alive.reduce((sum, { log }) => sum + Math.min(100, log.length), 0);
+    expect(runs.length, "runs that are kept").toBe(logged);
+    for (const expected of [...alive, ...model.ended]) {
       expect(model.holesIn(expected)).toBeUndefined();
       const dues = expected.log.filter(({ outcome }) => outcome !== "manual").map(({ dueAt }) => dueAt);
       expect(dues, "in order, and none twice").toEqual([...new Set(dues)].sort());
     }
     if (engine !== undefined) {
       const kept = await engine.channels("", 10);
-      const published = [...model.alive.values(), ...model.ended].reduce((sum, { runs }) => sum + runs, 0);
+      const published = [...alive, ...model.ended].reduce((sum, { runs }) => sum + runs, 0);
       expect(kept.reduce((sum, { offset }) => sum + offset, 0)).toBe(published);
     }
   }
