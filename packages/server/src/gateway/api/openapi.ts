@@ -39,6 +39,7 @@ const COMMON: Readonly<Record<number, Answer>> = {
   400: { description: "a field, a parameter or a header is wrong; `detail` names it" },
   401: { description: "a token is needed, or this one is not valid" },
   403: { description: "the token does not allow it" },
+  413: { description: "the body is over the server's limit, 8 MB unless set" },
   503: { description: "the log cannot be written or read now; nothing was done" },
 };
 

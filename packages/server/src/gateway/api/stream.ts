@@ -23,6 +23,9 @@ export const streamRoute: Described = {
     headers: z.object({
       "last-event-id": position.optional().meta({ description: "as `since`, which it overrides" }),
     }),
-    answers: { 200: { description: "events, without end", contentType: "text/event-stream" } },
+    answers: {
+      200: { description: "events, without end", contentType: "text/event-stream" },
+      429: { description: "too many streams, connections, or connections a second; see Retry-After" },
+    },
   },
 };
