@@ -1,52 +1,7 @@
 import { expect, test } from "bun:test";
 import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
-import { timeOrderedIds } from "../lib/ids.ts";
-import { silentLog } from "../lib/log.ts";
-import { Scheduler } from "./scheduler.ts";
-import { Schedules } from "./schedules.ts";
-import type { ScheduleFields } from "./stored.ts";
 import { FakeStore } from "./testing/fake-store.ts";
-
-/** Lets everything that waits for promises run. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
-}
-
-function setUp(store = new FakeStore(), clock = new VirtualClock()) {
-  const late: number[] = [];
-  const ports = {
-    record: (kind: string, id: string) => store.record(kind, id),
-    records: store.records,
-    due: (kind: string, untilMs: number, limit: number) => store.due(kind, untilMs, limit),
-    commit: store.commit,
-    clock,
-  };
-  const scheduler = new Scheduler({ ...ports, log: silentLog, onRun: (ms) => late.push(ms) });
-  const schedules = new Schedules({ ...ports, nextId: timeOrderedIds(clock), timeZone: "UTC", scheduler });
-  return {
-    store,
-    clock,
-    late,
-    scheduler,
-    schedules,
-    async make(fields: Partial<ScheduleFields>) {
-      const made = await schedules.create({ channel: "news", data: "x", ...fields });
-      if (!made.ok) throw new Error(`${made.field}: ${made.problem}`);
-      await settle();
-      return made.schedule;
-    },
-    /** Time goes by, with every timer at its moment. */
-    async pass(ms: number) {
-      for (let left = ms; left > 0; ) {
-        const before = clock.monotonicMs();
-        clock.step(left);
-        left -= clock.monotonicMs() - before;
-        await settle();
-      }
-    },
-    dues: () => store.published.map(({ dueAt }) => dueAt.slice(11, 19)),
-  };
-}
+import { settle, setUp } from "./testing/schedule-set-up.ts";
 
 test("each run is published at its time, under the key of its schedule and due time", async () => {
   const { make, pass, store, late } = setUp();
@@ -217,6 +172,46 @@ test("while nothing can be written, runs wait; then they are made, and none twic
   store.beforeCommit = () => {};
   await pass(1_000);
   expect(dues()).toEqual(["09:31:00", "09:32:00"]);
+});
+
+test("one that cannot be written holds up no other", async () => {
+  const store = new FakeStore();
+  const { make, pass } = setUp(store);
+  for (let number = 0; number < 200; number++) await make({ at: "2026-11-24T09:31:00Z", channel: "news" });
+  await make({ at: "2026-11-24T09:30:59Z", channel: "broken" });
+  store.beforeCommit = (items) => {
+    if (items.some(({ channel }) => channel === "broken")) throw new Error("cannot be written");
+  };
+  await pass(60_000);
+  await settle();
+  expect(store.published).toHaveLength(200);
+  store.beforeCommit = () => {};
+  await pass(1_000);
+  expect(store.published).toHaveLength(201);
+});
+
+test("large runs that were missed are made up for in commits that may wait to be written", async () => {
+  const store = new FakeStore();
+  const { make, clock, pass, dues } = setUp(store);
+  await make({ every: "1s", misfire: "all", data: "x".repeat(60_000) });
+  let most = 0;
+  store.beforeCommit = (items) => {
+    most = Math.max(most, items.length);
+  };
+  clock.jumpWall(1_500_000);
+  await pass(1_000);
+  for (let turn = 0; turn < 20; turn++) await settle();
+  expect([dues().length, new Set(dues()).size]).toEqual([1_001, 1_001]);
+  expect(most).toBeWithin(1, 9);
+});
+
+test("an edit of what is published leaves the run that is due", async () => {
+  const { make, clock, pass, schedules, store } = setUp();
+  const { id } = await make({ every: "1m" });
+  clock.jumpWall(60_500);
+  await schedules.change(id, { data: "other" });
+  await pass(1_000);
+  expect(store.published).toMatchObject([{ data: "other", dueAt: "2026-11-24T09:31:00.000Z" }]);
 });
 
 test("two nodes make each run once", async () => {

@@ -13,7 +13,7 @@
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { printable } from "../lib/printable.ts";
-import type { ScheduledPublication, SchedulePorts } from "./ports.ts";
+import type { KeptRecord, ScheduledPublication, SchedulePorts } from "./ports.ts";
 import type { Rule } from "./rule.ts";
 import { addRuns, type Run } from "./runs.ts";
 import { compile, keep, readSchedule, SCHEDULE, type Schedule } from "./stored.ts";
@@ -30,6 +30,12 @@ export interface SchedulerOptions extends SchedulePorts {
 const LOOK_AT_LEAST_MS = 1_000;
 /** Taken at a time: 4 ms of work, after which others have their turn. */
 const AT_ONCE = 128;
+/**
+ * Published in one commit, in characters with what surrounds each: a thousand runs of 60 KB that are made up for would else be
+ * more than may wait to be written at all, for ever. So that `AT_ONCE` of them together are half of that.
+ */
+const MAX_COMMIT = 256 * 1024;
+const SURROUNDINGS = 256;
 /** A run that starts later than this has been missed; a busy process is always a little late. */
 const GRACE_MS = 60_000;
 /** After a commit that failed. */
@@ -79,7 +85,10 @@ export class Scheduler {
       for (;;) {
         const found = await this.#options.due(SCHEDULE, clock.wallMs(), AT_ONCE);
         if (found.length === 0 || this.#stopped) break;
-        await Promise.all(found.map((record) => this.#run(readSchedule(record))));
+        const results = await Promise.allSettled(found.map((record) => this.#run(record)));
+        const failures = results.filter((result) => result.status === "rejected");
+        // One that cannot be made is no reason for the others to wait.
+        if (failures.length === found.length) throw failures[0]?.reason;
       }
       const [next] = await this.#options.due(SCHEDULE, Number.MAX_SAFE_INTEGER, 1);
       this.#recovered();
@@ -91,8 +100,9 @@ export class Scheduler {
     }
   }
 
-  async #run(schedule: Schedule): Promise<void> {
+  async #run(record: KeptRecord): Promise<void> {
     const { clock, log, commit, onRun } = this.#options;
+    const schedule = readSchedule(record);
     const compiled = compile(schedule);
     if ("problem" in compiled) {
       log.error(`Schedule ${schedule.id} is put aside: ${printable(compiled.problem)}`);
@@ -102,7 +112,10 @@ export class Scheduler {
     }
     const { rule, render } = compiled;
     const nowMs = clock.wallMs();
-    const dues = dueNow(rule, schedule.handledMs, nowMs, GRACE_MS, schedule.runs);
+    const all = dueNow(rule, schedule.handledMs, nowMs, GRACE_MS, schedule.runs);
+    // What is left of many has its turn at once, being due.
+    const most = Math.max(1, Math.floor(MAX_COMMIT / (schedule.text.length + SURROUNDINGS)));
+    const dues = all.slice(0, most);
     // Where nothing is made up for, the latest one that was missed is what has been dealt with.
     const handled =
       dues.at(-1) ?? dueNow({ ...rule, missedRuns: 1 }, schedule.handledMs, nowMs, 0, schedule.runs).at(-1);

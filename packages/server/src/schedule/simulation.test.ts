@@ -7,7 +7,7 @@ import { Life } from "./testing/life.ts";
 import { World } from "./testing/simulation.ts";
 
 const ONE_SEED = process.env["SEED"];
-const SEEDS = ONE_SEED === undefined ? Number(process.env["SEEDS"] ?? 2_500) : 1;
+const SEEDS = ONE_SEED === undefined ? Number(process.env["SEEDS"] ?? 3_000) : 1;
 const FIRST_SEED = Number(ONE_SEED ?? 1);
 
 test(`${SEEDS} seeds from ${FIRST_SEED}: no run lost, none doubled, none after a pause or a deletion`, async () => {

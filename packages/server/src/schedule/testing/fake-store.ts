@@ -5,7 +5,7 @@ export class FakeStore implements SchedulePorts {
   readonly published: ScheduledPublication[] = [];
   readonly #records = new Map<string, KeptRecord>();
   /** Asked before each commit; throwing is a disk that does not work. */
-  beforeCommit: () => void | Promise<void> = () => {};
+  beforeCommit: (items: readonly ScheduledPublication[]) => void | Promise<void> = () => {};
   /** Asked after each commit that was made; throwing is an answer that is lost. */
   afterCommit: () => void | Promise<void> = () => {};
 
@@ -28,7 +28,7 @@ export class FakeStore implements SchedulePorts {
     items: readonly ScheduledPublication[],
     changes: readonly RecordChange[],
   ): Promise<boolean> => {
-    await this.beforeCommit();
+    await this.beforeCommit(items);
     for (const { kind, id, expect } of changes) {
       if (expect === undefined) continue;
       if ((this.#records.get(`${kind} ${id}`)?.data ?? null) !== expect) return false;
