@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Carillon as Sdk } from "@carillon/client";
 import { Server } from "./support/carillon.ts";
+import { RawSocket } from "./support/raw-socket.ts";
 
 const KEY = "a-key-for-these-tests";
 const authorization = `Bearer ${KEY}`;
@@ -107,3 +108,44 @@ test("what is applied and never was begun, or has a hole, is refused", async () 
   expect((await ask(server, "PUT", `/v1/restore/${id}?offset=10`, "x")).status).toBe(409);
   expect((await ask(server, "PUT", `/v1/restore/${id}?offset=0`, "x".repeat(800_000))).status).toBe(413);
 });
+
+test("a configuration that has become wrong does not keep a restore from starting", async () => {
+  const config = join(dir, "carillon.toml");
+  await Bun.write(config, 'push-every = "off"\n');
+  const options = ["--data", join(dir, "data"), "--admin-key", KEY, "--config", config];
+  await using server = await Server.start(options);
+  await publish(server, "kept");
+  const bytes = await (await ask(server, "GET", "/v1/backup")).bytes();
+  await Bun.write(config, 'push-every = "sometimes"\n');
+  const id = await upload(server, bytes);
+  expect((await ask(server, "POST", `/v1/restore/${id}/apply`)).status).toBe(202);
+  await server.out.until(() => server.out.all.filter((line) => line.includes("listening on")).length === 2);
+  expect((await publish(server, "goes on")).offset).toBe(2);
+});
+
+test("pieces fit into the largest body, HEAD makes no copy, and what a killed one has left is removed", async () => {
+  await Bun.write(join(dir, "backup-Zk3_-x.tmp"), "half a copy");
+  await Bun.write(join(dir, "restore.upload"), "half a file");
+  await using server = await Server.start([
+    ...["--data", dir, "--push-every", "off", "--admin-key", KEY],
+    ...["--max-body", "64KB"],
+  ]);
+  expect((await readdir(dir)).filter((name) => /backup|upload/.test(name))).toEqual([]);
+  const head = await ask(server, "HEAD", "/v1/backup");
+  expect({ status: head.status, size: head.headers.get("content-disposition") }).toEqual({
+    status: 200,
+    size: null,
+  });
+  await publish(server, "kept");
+  const id = await upload(server, await (await ask(server, "GET", "/v1/backup")).bytes());
+  expect((await ask(server, "POST", `/v1/restore/${id}/apply`)).status).toBe(202);
+});
+
+test("a stranger cannot hold a connection open by asking for what takes long", async () => {
+  await using server = await start();
+  await using socket = await RawSocket.connect(server.port);
+  socket.write("GET /v1/backup HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  expect(await socket.head()).toStartWith("HTTP/1.1 401");
+  // Bun looks every four seconds at what has stood still for ten.
+  await socket.ended();
+}, 20_000);

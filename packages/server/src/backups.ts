@@ -2,7 +2,7 @@
  * Backups of a running server: a snapshot goes out as a stream, and one that is to be restored comes in by pieces and is
  * put in the place of the data when the server has started anew.
  */
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { EngineError } from "./engine/engine.ts";
@@ -10,6 +10,8 @@ import type { Backups, Snapshot } from "./gateway/api/backups.ts";
 import { randomName } from "./lib/ids.ts";
 
 export interface BackupPorts {
+  /** The largest body of a request. */
+  readonly maxBodyBytes: number;
   /** The data directory. Snapshots and uploads stand there, as there is room for the data. */
   readonly dir: string;
   /** Writes a snapshot to a new file. */
@@ -20,6 +22,7 @@ export interface BackupPorts {
   readonly restart: () => void;
 }
 
+const LEFT_OVER = /^(?:backup-[\w-]+\.tmp(?:\.carillon-partial)?|restore\.upload)$/;
 const PIECE_BYTES = 256 * 1024;
 /** Some proxies take no more than 1 MB in one request unless they are told to. */
 const UPLOAD_PIECE_BYTES = 768 * 1024;
@@ -31,7 +34,11 @@ interface Upload {
   size: number;
 }
 
-export function backupsOf({ dir, backup, stage, restart }: BackupPorts): Backups {
+/** What one that was killed has left is removed. */
+export function backupsOf({ dir, backup, stage, restart, maxBodyBytes }: BackupPorts): Backups {
+  for (const name of readdirSync(dir)) {
+    if (LEFT_OVER.test(name)) rmSync(join(dir, name), { force: true });
+  }
   let upload: Upload | undefined;
   const drop = async () => {
     const dropped = upload;
@@ -42,7 +49,7 @@ export function backupsOf({ dir, backup, stage, restart }: BackupPorts): Backups
   };
   const find = (id: string) => (upload?.id === id ? upload : undefined);
   return {
-    pieceBytes: UPLOAD_PIECE_BYTES,
+    pieceBytes: Math.min(UPLOAD_PIECE_BYTES, maxBodyBytes),
     async snapshot() {
       const file = join(dir, `backup-${randomName()}.tmp`);
       try {
@@ -57,21 +64,21 @@ export function backupsOf({ dir, backup, stage, restart }: BackupPorts): Backups
       await drop();
       const id = randomName();
       const file = join(dir, "restore.upload");
-      upload = { id, file, descriptor: openSync(file, "w", 0o600), size: 0 };
+      upload = { id, file, descriptor: onDisk(() => openSync(file, "w", 0o600)), size: 0 };
       return id;
     },
     write(id, offset, bytes) {
       const found = find(id);
       if (found === undefined) return "unknown";
       if (offset > found.size) return "hole";
-      writeSync(found.descriptor, bytes, 0, bytes.length, offset);
+      onDisk(() => writeAll(found.descriptor, bytes, offset));
       found.size = Math.max(found.size, offset + bytes.length);
       return found.size;
     },
     async apply(id) {
       const found = find(id);
       if (found === undefined) return "unknown";
-      fsyncSync(found.descriptor);
+      onDisk(() => fsyncSync(found.descriptor));
       try {
         stage(found.file);
       } catch (error) {
@@ -85,6 +92,22 @@ export function backupsOf({ dir, backup, stage, restart }: BackupPorts): Backups
     },
     close: drop,
   };
+}
+
+/** @throws {EngineError} where the disk does not work. */
+function onDisk<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw new EngineError("unavailable", error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** A disk that is nearly full takes a part. */
+function writeAll(descriptor: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
+  }
 }
 
 /** Read as it is asked for: Bun asks when the client has taken what was before. */

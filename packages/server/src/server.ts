@@ -131,6 +131,7 @@ async function serve(
   const backups = keepsFiles(config)
     ? backupsOf({
         dir,
+        maxBodyBytes: config.maxBody,
         backup: (path) => engine.backup(path),
         stage: (path) => stageRestore(dir, path, { move: true }),
         restart,

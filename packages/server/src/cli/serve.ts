@@ -33,7 +33,9 @@ export const serve = command({
     const stopSignal = io.stopSignal();
     let config = read();
     let server: RunningServer | undefined;
-    onReloadSignal(() => reload(server, read));
+    onReloadSignal(() => {
+      config = reload(server, read) ?? config;
+    });
     for (;;) {
       server = await startServer(config);
       if (server.newAdminKey !== undefined) io.out(keyAnnouncement(config, server.newAdminKey));
@@ -43,17 +45,20 @@ export const serve = command({
       await server.stop();
       if (signal !== undefined) return DONE;
       // Where the system picked a port, clients come back to the same one.
-      config = { ...read(), port: server.port };
+      config = { ...config, port: server.port };
     }
   },
 });
 
-/** A configuration that is wrong changes nothing: the server goes on as it is. */
-function reload(server: RunningServer | undefined, read: () => Config): void {
+/** What is in force from now on; `undefined` for one that is wrong, which changes nothing. */
+function reload(server: RunningServer | undefined, read: () => Config): Config | undefined {
   try {
-    server?.reload(read());
+    const changed = read();
+    server?.reload(changed);
+    return changed;
   } catch (error) {
     server?.log.error(`Not reloaded: ${error instanceof Error ? error.message : error}`);
+    return undefined;
   }
 }
 

@@ -90,8 +90,27 @@ export function startGateway(options: GatewayOptions): Gateway {
   };
 }
 
-/** A copy of a large file is made, or looked at, before the first byte of the answer. */
-const TAKES_LONG = /^\/v1\/(?:backup|restore\/[^/]+\/apply)$/;
+/**
+ * A route may say that its answer takes long. Only then, and only until there is one, may the connection stand still: who
+ * has not been let in yet could hold it for ever.
+ */
+async function answerApi(
+  bounded: Request,
+  url: URL,
+  server: Server<SocketData>,
+  { api }: GatewayOptions,
+  request: Request,
+): Promise<Response> {
+  let waits = false;
+  try {
+    return await api(bounded, url, () => {
+      waits = true;
+      server.timeout(request, 0);
+    });
+  } finally {
+    if (waits) server.timeout(request, REQUEST_TIMEOUT_S);
+  }
+}
 
 function route(
   request: Request,
@@ -110,8 +129,7 @@ function route(
     const answer = () => {
       const bounded = boundedBody(request, maxBodyBytes, metrics);
       if (bounded instanceof Response) return bounded;
-      if (TAKES_LONG.test(url.pathname)) server.timeout(request, 0);
-      return openStream(request, url, server) ?? options.api(bounded, url);
+      return openStream(request, url, server) ?? answerApi(bounded, url, server, options, request);
     };
     return acrossOrigins(request, rules.allowedOrigins, answer);
   }

@@ -22,10 +22,10 @@ export interface ApiPorts {
 }
 
 /** Answers a request for something under `/v1/`. */
-export type Api = (request: Request, url: URL) => Response | Promise<Response>;
+export type Api = (request: Request, url: URL, takesLong?: () => void) => Response | Promise<Response>;
 
 interface Bindings {
-  Bindings: { readonly url: URL };
+  Bindings: { readonly url: URL; readonly takesLong: () => void };
 }
 
 export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
@@ -35,9 +35,7 @@ export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
     const { method, path } = route.description;
     const pattern = honoPath(path);
     methods.set(pattern, [...(methods.get(pattern) ?? []), method.toUpperCase()]);
-    app.on(method.toUpperCase(), pattern, ({ req, env }) =>
-      answer(route, req.raw, env.url, req.param(), ports),
-    );
+    app.on(method.toUpperCase(), pattern, ({ req, env }) => answer(route, req.raw, env, req.param(), ports));
   }
   for (const [pattern, allowed] of methods) {
     app.all(pattern, () => {
@@ -52,8 +50,8 @@ export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });
   });
   app.onError((error, { req, env }) => problemFor(error, req.method, env.url, ports));
-  return async (request, url) => {
-    const response = await app.fetch(request, { url });
+  return async (request, url, takesLong = () => {}) => {
+    const response = await app.fetch(request, { url, takesLong });
     ports.metrics.requests.inc({ status: response.status });
     return response;
   };
@@ -76,7 +74,7 @@ function pathOf({ url: { pathname } }: Bindings["Bindings"]): string {
 async function answer(
   route: Route,
   request: Request,
-  url: URL,
+  { url, takesLong }: Bindings["Bindings"],
   params: Record<string, string>,
   ports: ApiPorts,
 ): Promise<Response> {
@@ -94,6 +92,7 @@ async function answer(
   const input = {
     access,
     request,
+    takesLong,
     params: check(description.params, params, ""),
     query: check(description.query, query, ""),
     headers: check(description.headers, headersOf(request, description.headers), "header "),

@@ -22,6 +22,7 @@ export interface Backups {
   close(): Promise<void>;
 }
 
+const TYPE = { "content-type": "application/vnd.sqlite3" };
 const NOTHING_KEPT = { description: "the server keeps nothing on disk" };
 const params = z.strictObject({ restore: z.string().max(64) });
 const begun = z.object({ id: z.string(), chunkBytes: z.int() }).meta({ id: "Restore" });
@@ -45,12 +46,14 @@ export function backupRoutes(backups: Backups | undefined): Route[] {
         409: NOTHING_KEPT,
       },
     },
-    async () => {
+    async ({ request, takesLong }) => {
+      if (request.method === "HEAD") return new Response(null, { headers: TYPE });
+      takesLong();
       const { size, stream } = await kept().snapshot();
       // A stream goes out in chunks without a length, and one that is cut off is seen by its missing last chunk. The size,
       // for whoever shows progress, stands where RFC 2183 has it.
       const disposition = `attachment; filename="carillon.db"; size=${size}`;
-      const headers = { "content-type": "application/vnd.sqlite3", "content-disposition": disposition };
+      const headers = { ...TYPE, "content-disposition": disposition };
       return new Response(stream, { headers });
     },
   );
@@ -118,7 +121,8 @@ export function backupRoutes(backups: Backups | undefined): Route[] {
         422: { description: "the file is damaged, or not a Carillon database; nothing was changed" },
       },
     },
-    async ({ params: { restore } }) => {
+    async ({ params: { restore }, takesLong }) => {
+      takesLong();
       const applied = await kept().apply(restore);
       if (applied === "unknown") throw notFound("there is no restore of this id");
       if (applied !== "applied") throw new Refusal(422, "not_restorable", applied.problem);

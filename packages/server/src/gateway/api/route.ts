@@ -66,6 +66,8 @@ export interface Input<Params, Query, Headers, Body> {
   readonly raw: Raw | undefined;
   readonly access: Access;
   readonly request: Request;
+  /** Has the connection wait for the answer, however long that takes. */
+  readonly takesLong: () => void;
 }
 
 /** A route with its types forgotten. */
