@@ -102,6 +102,22 @@ test("500 clients whose frame never ends are dropped like any that is silent", a
   expect(memory.grownBytes).toBeLessThan(64 * MB);
 });
 
+test("without open files left nobody new comes in for a while; those who are in are served", async () => {
+  await using server = await start();
+  await using witness = await Client.connect("ws", server.wsUrl);
+  const pid = await server.serverPid();
+  expect(Bun.spawnSync(["prlimit", "--pid", String(pid), "--nofile=200"]).exitCode).toBe(0);
+  await using slow = new Attack<Slow>("slowloris.mjs", server.port, 250, "silence");
+  await slow.until((told) => told.length > 0);
+  await witness.next(5);
+  expect(await slow.until((told) => told.length > 0)).toHaveLength(1);
+  // Those who were accepted are cut off, and make room for those who were not.
+  await slow.until((told) => cutOf(told).length > 100);
+  expect((await fetch(`${server.httpUrl}/healthz`)).status).toBe(200);
+  expect(Math.max(...latenesses(witness))).toBeLessThan(250);
+  expect(witness.events.some(({ event }) => event === "close")).toBe(false);
+});
+
 interface Giant {
   readonly status: string;
   readonly code: string;
