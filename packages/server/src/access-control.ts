@@ -76,7 +76,7 @@ function jwtKeys({ jwtSecret, jwtPublicKey, jwtJwks }: Config, ports: RemoteKeys
   const keys: JwtKey[] = [];
   if (jwtSecret !== "") keys.push(secretKey(jwtSecret));
   if (jwtPublicKey !== "") keys.push(fromFile("--jwt-public-key", jwtPublicKey, publicKey));
-  if (/^https?:/i.test(jwtJwks)) keys.push(foundKeys(new RemoteKeys(keysAddress(jwtJwks), ports).find));
+  if (/^https?:/i.test(jwtJwks)) keys.push(foundKeys(new RemoteKeys(keysAddress(jwtJwks), ports)));
   else if (jwtJwks !== "") keys.push(fromFile("--jwt-jwks", jwtJwks, keySet));
   return keys;
 }

@@ -4,9 +4,11 @@ import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import { exportJWK, type JWK, SignJWT } from "jose";
 import { createLog } from "../lib/log.ts";
 import { timestampFormat } from "../lib/timestamp.ts";
+import type { TokenKind } from "./access.ts";
 import { RemoteKeys } from "./jwks.ts";
 import { jwtKind } from "./jwt.ts";
 import { foundKeys } from "./jwt-keys.ts";
+import { settle } from "./testing/hub-set-up.ts";
 
 const pairs = ["one", "two"].map((kid) => ({ kid, ...generateKeyPairSync("rsa", { modulusLength: 2_048 }) }));
 let jwks: JWK[];
@@ -44,12 +46,17 @@ function setUp(answer: () => Response | Promise<Response>) {
       return state.answer();
     },
   });
-  // A kind of its own each time: what was verified once is not asked for again.
-  const ask = async (index = 0) => {
-    const answered = await jwtKind({ keys: [foundKeys(keys.find)], log }, clock)(tokens[index] ?? "");
+  const newKind = () => jwtKind({ keys: [foundKeys(keys)], log }, clock);
+  const whoBy = async (kind: TokenKind, index: number) => {
+    const answered = await kind(tokens[index] ?? "");
     return typeof answered === "object" ? answered.who : answered;
   };
-  return { clock, log, lines, asked, state, ask };
+  /** By a kind of its own each time, which has verified nothing yet. */
+  const ask = (index = 0) => whoBy(newKind(), index);
+  const lasting = newKind();
+  /** By one that remembers. */
+  const askAgain = (index = 0) => whoBy(lasting, index);
+  return { clock, log, lines, asked, state, ask, askAgain, lasting };
 }
 
 const setOf = (count: number) => () => Response.json({ keys: jwks.slice(0, count) });
@@ -85,6 +92,28 @@ test("after ten minutes they are read again, and nobody waits for it", async () 
   expect(await ask(1)).toBe("jwt:alice");
   // The first one was withdrawn.
   expect([await ask(0), asked.length]).toEqual(["invalid", 2]);
+});
+
+test("who is known has them read again, too, and is let in no longer once the key was withdrawn", async () => {
+  const { clock, asked, state, askAgain } = setUp(setOf(2));
+  expect([await askAgain(0), await askAgain(1)]).toEqual(["jwt:alice", "jwt:alice"]);
+  state.answer = () => Response.json({ keys: jwks.slice(1) });
+  clock.advance(599_999);
+  expect([await askAgain(0), asked.length]).toEqual(["jwt:alice", 1]);
+  clock.advance(1);
+  expect([await askAgain(0), asked.length]).toEqual(["jwt:alice", 2]);
+  await settle();
+  expect([await askAgain(0), await askAgain(1), asked.length]).toEqual(["invalid", "jwt:alice", 2]);
+});
+
+test("while the set is what it was, nobody who is known is verified again", async () => {
+  const { clock, asked, askAgain, lasting } = setUp(setOf(1));
+  await settle();
+  await askAgain();
+  clock.advance(600_000);
+  await askAgain();
+  await settle();
+  expect([asked.length, lasting(tokens[0] ?? "")]).toMatchObject([2, { who: "jwt:alice" }]);
 });
 
 test("while they cannot be had nobody knows whether a token is good: tried again every 5 s, told once a minute", async () => {
@@ -129,7 +158,7 @@ test("the log names the address without a password or a query", async () => {
   const { clock, log, lines } = setUp(() => new Promise<Response>(() => {}));
   const url = "https://ann:hunter2@id.example/jwks.json?key=hunter2";
   const keys = new RemoteKeys(url, { clock, log, fetch: async () => down() });
-  const ask = jwtKind({ keys: [foundKeys(keys.find)], log }, clock);
+  const ask = jwtKind({ keys: [foundKeys(keys)], log }, clock);
   expect(await ask(tokens[0] ?? "")).toBe("unavailable");
   expect(lines).toEqual([
     "WARN The keys at https://id.example/jwks.json cannot be read: Unable to connect; JWTs cannot be looked at until they can",

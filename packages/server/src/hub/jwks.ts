@@ -36,6 +36,9 @@ export class RemoteKeys {
   readonly #url: string;
   readonly #ports: RemoteKeysPorts;
   #keys: JWTVerifyGetKey | undefined;
+  /** The set that they are of, as it came. */
+  #text: string | undefined;
+  #generation = 0;
   #asking: Promise<void> | undefined;
   /** On the monotonic clock, as are the others. */
   #readAtMs = Number.NEGATIVE_INFINITY;
@@ -51,8 +54,7 @@ export class RemoteKeys {
 
   /** The key for a token's header. Rejects if there is none, or none could be read yet. */
   readonly find: JWTVerifyGetKey = async (header, token) => {
-    const isOld = this.#ports.clock.monotonicMs() - this.#readAtMs >= KEPT_MS;
-    const asked = isOld ? this.#ask() : undefined;
+    const asked = this.#askIfOld();
     if (this.#keys === undefined) await asked;
     try {
       return await this.#known(header, token);
@@ -63,9 +65,23 @@ export class RemoteKeys {
     }
   };
 
+  /**
+   * Another number once the keys have changed. Has them read again if they are old: tokens that are known already are no
+   * reason to find a key, and one that was withdrawn would be believed for ever.
+   */
+  readonly generation = (): number => {
+    void this.#askIfOld();
+    return this.#generation;
+  };
+
   get #known(): JWTVerifyGetKey {
     if (this.#keys === undefined) throw new KeysUnavailable("the keys could not be read yet");
     return this.#keys;
+  }
+
+  #askIfOld(): Promise<void> | undefined {
+    const isOld = this.#ports.clock.monotonicMs() - this.#readAtMs >= KEPT_MS;
+    return isOld ? this.#ask() : undefined;
   }
 
   /** Reads them, unless that was tried just now. Never rejects. */
@@ -82,7 +98,12 @@ export class RemoteKeys {
   async #read(): Promise<void> {
     const { clock } = this.#ports;
     try {
-      this.#keys = readKeySet(await this.#download());
+      const text = await this.#download();
+      if (text !== this.#text) {
+        this.#keys = readKeySet(text);
+        this.#text = text;
+        this.#generation += 1;
+      }
       this.#readAtMs = clock.monotonicMs();
       this.#mayAskAtMs = this.#readAtMs + COOLDOWN_MS;
     } catch (error) {

@@ -9,6 +9,11 @@ export interface JwtKey {
   readonly algorithms: readonly string[];
   /** The key for a token's header. Rejects if there is none. */
   readonly find: JWTVerifyGetKey;
+  /**
+   * Where keys may be withdrawn: another number once they have changed; what the former ones have signed has to be looked at
+   * again. Asking is a use of them, as finding one is.
+   */
+  readonly generation?: () => number;
 }
 
 const PUBLIC_KEY_ALGORITHMS = ["RS256", "ES256"];
@@ -56,8 +61,8 @@ export function keySet(json: string): JwtKey {
 }
 
 /** Keys that are read elsewhere. */
-export function foundKeys(find: JWTVerifyGetKey): JwtKey {
-  return { algorithms: PUBLIC_KEY_ALGORITHMS, find };
+export function foundKeys({ find, generation }: Required<Omit<JwtKey, "algorithms">>): JwtKey {
+  return { algorithms: PUBLIC_KEY_ALGORITHMS, find, generation };
 }
 
 /** @throws {Error} whose message says in one line what is wrong with it. */

@@ -48,11 +48,19 @@ export function jwtKind(settings: JwtSettings, clock: Clock): TokenKind {
   return (token) => (JWT.test(token) ? jwts.authenticate(token) : undefined);
 }
 
+/** What was verified. */
+interface Known {
+  readonly access: Access;
+  readonly key: JwtKey;
+  /** Of `key`, when it was looked for. */
+  readonly generation: number | undefined;
+}
+
 class Jwts {
   readonly #settings: JwtSettings;
   readonly #clock: Clock;
   /** By digest, the oldest first. */
-  readonly #verified = new Map<string, Access>();
+  readonly #verified = new Map<string, Known>();
   /** A token that many bring at once is verified once. */
   readonly #verifying = new Map<string, Promise<Authenticated>>();
 
@@ -64,39 +72,48 @@ class Jwts {
   authenticate(token: string): Authenticated | Promise<Authenticated> {
     const digest = new Bun.CryptoHasher("sha256").update(token).digest("base64url");
     const known = this.#verified.get(digest);
-    if (known === undefined) return this.#verifying.get(digest) ?? this.#begin(digest, token);
-    if (!isOver(known, this.#clock)) return known;
-    this.#verified.delete(digest);
-    return "expired";
+    if (known !== undefined) {
+      const { access, key, generation } = known;
+      const isPresent = key.generation?.() === generation;
+      if (isPresent && !isOver(access, this.#clock)) return access;
+      this.#verified.delete(digest);
+      if (isPresent) return "expired";
+    }
+    return this.#verifying.get(digest) ?? this.#begin(digest, token);
   }
 
   #begin(digest: string, token: string): Promise<Authenticated> {
     const verifying = this.#verify(token).then((answer) => {
       this.#verifying.delete(digest);
-      if (typeof answer !== "string") this.#remember(digest, answer);
-      return answer;
+      if (typeof answer === "string") return answer;
+      this.#remember(digest, answer);
+      return answer.access;
     });
     this.#verifying.set(digest, verifying);
     return verifying;
   }
 
-  #remember(digest: string, access: Access): void {
-    this.#verified.set(digest, access);
+  #remember(digest: string, known: Known): void {
+    this.#verified.set(digest, known);
     if (this.#verified.size <= MAX_REMEMBERED) return;
     const [oldest] = this.#verified.keys();
     if (oldest !== undefined) this.#verified.delete(oldest);
   }
 
   /** Never rejects. */
-  async #verify(token: string): Promise<Authenticated> {
+  async #verify(token: string): Promise<Known | AccessProblem> {
     if (!hasOneSpelling(token)) return this.#refuse("the signature is not in canonical base64url");
     try {
       const { alg = "" } = decodeProtectedHeader(token);
       const keys = this.#settings.keys.filter(({ algorithms }) => algorithms.includes(alg));
       if (keys.length === 0) return this.#refuse(`no key for the algorithm ${alg}`);
       for (const key of keys) {
+        // Before the key is found: if the keys change meanwhile, the token is looked at once more.
+        const generation = key.generation?.();
         const payload = await this.#payloadBy(key, token);
-        if (payload !== undefined) return this.#accessOf(payload);
+        if (payload === undefined) continue;
+        const access = this.#accessOf(payload);
+        return typeof access === "string" ? access : { access, key, generation };
       }
       return this.#refuse("it is signed by somebody else");
     } catch (error) {
