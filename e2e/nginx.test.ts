@@ -110,6 +110,19 @@ test("no token gets into nginx's log", async () => {
   expect(log).not.toContain(KEY);
 });
 
+test("nor into its log of errors while Carillon is down", async () => {
+  const gone = await Server.start([]);
+  await gone[Symbol.asyncDispose]();
+  await using front = await Nginx.to(gone.port);
+  for (const path of ["/", "/ws", "/v1/channels/push/stream", "/nowhere"]) {
+    expect((await fetch(`${front.httpUrl}${path}?token=${KEY}`)).status).toBe(502);
+  }
+  // What a worker says at its end comes behind all that it has said before.
+  await front.reload();
+  expect(front.errorLog).not.toContain(KEY);
+  expect(await front.accessLog()).toContain('"GET /ws" 502');
+});
+
 /** curl on a stream of events. */
 function stream(channel: string, ...headers: readonly string[]) {
   const url = `${nginx.httpUrl}/v1/channels/${channel}/stream`;

@@ -48,6 +48,11 @@ export class Nginx implements AsyncDisposable {
     return Bun.file(join(this.dir, "access.log")).text();
   }
 
+  /** What it has said of itself and of errors so far. */
+  get errorLog(): string {
+    return this.#log.all.join("\n");
+  }
+
   /** Reads the configuration anew; resolves when no old worker takes connections any more. */
   async reload(): Promise<void> {
     const workers = this.#log.all.filter((line) => /start worker process \d/.test(line)).length;
@@ -74,6 +79,7 @@ function placed(example: string, at: { port: number; serverPort: number; dir: st
     ["server 127.0.0.1:8080;", `server 127.0.0.1:${at.serverPort};`],
     ["pid /run/nginx.pid;", `pid ${at.dir}/nginx.pid;`],
     ["error_log /var/log/nginx/error.log warn;", "error_log stderr notice;"],
+    ["/var/log/nginx/error.log", "stderr"],
     ["/var/log/nginx/carillon.log", `${at.dir}/access.log`],
     [
       "\nhttp {\n",
@@ -82,7 +88,7 @@ function placed(example: string, at: { port: number; serverPort: number; dir: st
   ];
   return replacements.reduce((text, [from, to]) => {
     if (!text.includes(from)) throw new Error(`deploy/nginx.conf has no ${JSON.stringify(from)}`);
-    return text.replace(from, to);
+    return text.replaceAll(from, to);
   }, example);
 }
 
