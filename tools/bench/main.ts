@@ -9,8 +9,9 @@ import { latency } from "./latency.ts";
 import { killAll } from "./lib/processes.ts";
 import { publish } from "./publish.ts";
 import { recovery } from "./recovery.ts";
+import { schedules } from "./schedules.ts";
 
-const benches: readonly Bench[] = [fanout, recovery, publish, http, latency];
+const benches: readonly Bench[] = [fanout, recovery, publish, http, latency, schedules];
 
 process.exit(await run(process.argv.slice(2)));
 
