@@ -35,7 +35,9 @@ const jwks = JSON.stringify({ keys: [rsa.publicKey.export({ format: "jwk" })] })
 
 let lines: string[];
 let fetched: string[];
+let isDown: boolean;
 beforeEach(() => {
+  isDown = false;
   lines = [];
   fetched = [];
 });
@@ -50,6 +52,7 @@ function setUp(flags?: Source, dir?: string) {
     dir,
     fetch: async (url) => {
       fetched.push(url);
+      if (isDown) throw new Error("Unable to connect");
       return new Response(jwks);
     },
   });
@@ -164,9 +167,53 @@ describe("a reload", () => {
       "invalid",
       "jwt:alice",
     ]);
-    access.reload(configOf({ "jwt-jwks": "https://id.example/keys" }));
-    access.reload(configOf({ "jwt-jwks": "https://id.example/keys" }));
-    expect(fetched).toHaveLength(2);
+  });
+
+  const URL = "https://id.example/keys";
+
+  test.each<[string, Source]>([
+    ["nothing", {}],
+    ["the admin key", { "admin-key": "another-key-for-tests" }],
+    ["a secret", { "jwt-secret": SECRET }],
+    ["the audience", { "jwt-audience": "app" }],
+  ])("that changes %s while the provider is down locks nobody out", async (_, changed) => {
+    const { access, ask } = setUp({ "jwt-jwks": URL });
+    const one = await sign("RS256", rsa.privateKey, { aud: "app" });
+    expect(await ask(one)).toBe("jwt:alice");
+    isDown = true;
+    access.reload(configOf({ "jwt-jwks": URL, ...changed }));
+    const another = await sign("RS256", rsa.privateKey, { aud: "app", n: 1 });
+    expect([await ask(one), await ask(another)]).toEqual(["jwt:alice", "jwt:alice"]);
+    // It was asked all the same: a key may have been withdrawn just now.
+    expect(fetched).toEqual([URL, URL]);
+  });
+
+  test("that changes the audience looks at every token again", async () => {
+    const { access, ask } = setUp({ "jwt-jwks": URL });
+    const token = await sign("RS256", rsa.privateKey);
+    expect(await ask(token)).toBe("jwt:alice");
+    access.reload(configOf({ "jwt-jwks": URL, "jwt-audience": "app" }));
+    expect(await ask(token)).toBe("invalid");
+  });
+
+  test("trusts another address only for what it has said itself", async () => {
+    const { access, ask } = setUp({ "jwt-jwks": URL });
+    const token = await sign("RS256", rsa.privateKey);
+    expect(await ask(token)).toBe("jwt:alice");
+    isDown = true;
+    access.reload(configOf({ "jwt-jwks": `${URL}/2` }));
+    expect(await ask(token)).toBe("unavailable");
+  });
+
+  test("reads the files anew, whose names are the same", async () => {
+    const path = file(readFileSync(pem, "utf8"));
+    const { access, ask } = setUp({ "jwt-public-key": path });
+    const token = await sign("RS256", rsa.privateKey);
+    expect(await ask(token)).toBe("jwt:alice");
+    const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+    writeFileSync(path, publicKey.export({ type: "spki", format: "pem" }).toString());
+    access.reload(configOf({ "jwt-public-key": path }));
+    expect(await ask(token)).toBe("invalid");
   });
 
   test("that names a wrong file changes nothing", async () => {

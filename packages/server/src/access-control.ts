@@ -18,7 +18,7 @@ export interface AccessControlPorts extends RemoteKeysPorts {
 export class AccessControl {
   readonly #ports: AccessControlPorts;
   readonly #rules: { readonly defaultChannel: string; readonly anonymous: boolean };
-  #jwts: TokenKind;
+  #jwts: Jwts;
   #admin: AdminKey;
 
   /**
@@ -40,23 +40,25 @@ export class AccessControl {
 
   /** Says who the bearer of a token is; API keys are `apiKeys`'. */
   authenticator(apiKeys: TokenKind): Authenticate {
-    const jwts: TokenKind = (token) => this.#jwts(token);
+    const jwts: TokenKind = (token) => this.#jwts.kind(token);
     return authenticator({ ...this.#rules, kinds: [adminKeyKind(() => this.#admin.key), apiKeys, jwts] });
   }
 
   /**
-   * Reads keys and their files anew; where one is wrong, all stay as they were. Who is connected by a JWT stays until that
+   * Reads keys and their files anew; where one is wrong, all stay as they were. Keys of an address are used until they have
+   * been read: a provider that is down must not turn a reload into a lockout. Who is connected by a JWT stays until that
    * expires.
    * @returns whose tokens are not valid any more.
    * @throws {ConfigError} as the constructor does.
    */
   reload(config: Config): readonly string[] {
     const before = this.#admin;
-    const changed = jwts(config, this.#ports);
+    const changed = jwts(config, this.#ports, this.#jwts);
     // One that is in memory alone would be another each time.
     const isNowhere = config.adminKey === "" && this.#ports.dir === undefined;
     const admin = isNowhere ? before : adminKey(config.adminKey, this.#ports.dir);
     this.#jwts = changed;
+    changed.remote?.keys.reread();
     this.#admin = admin;
     if (admin.key === before.key) return [];
     if (admin.made) this.#ports.log.warn(`A new admin key was made; it is kept in ${admin.made.keptIn}`);
@@ -64,21 +66,39 @@ export class AccessControl {
   }
 }
 
-function jwts(config: Config, ports: RemoteKeysPorts): TokenKind {
-  const { jwtAudience: audience, jwtIssuer: issuer } = config;
-  const keys = jwtKeys(config, ports);
-  if (keys.length === 0) return () => undefined;
-  const rules = { ...(audience !== "" && { audience }), ...(issuer !== "" && { issuer }) };
-  return jwtKind({ keys, log: ports.log, ...rules }, ports.clock);
+/** How JWTs are looked at. */
+interface Jwts {
+  /** All that it was made from, what the files held included. */
+  readonly settings: string;
+  readonly remote: { readonly url: string; readonly keys: RemoteKeys } | undefined;
+  readonly kind: TokenKind;
 }
 
-function jwtKeys({ jwtSecret, jwtPublicKey, jwtJwks }: Config, ports: RemoteKeysPorts): JwtKey[] {
+/** `before` if nothing has changed: what it has verified stays so. */
+function jwts(config: Config, ports: RemoteKeysPorts, before?: Jwts): Jwts {
+  const { jwtSecret, jwtPublicKey, jwtJwks, jwtAudience: audience, jwtIssuer: issuer } = config;
+  const isAddress = /^https?:/i.test(jwtJwks);
+  const url = isAddress ? keysAddress(jwtJwks) : "";
+  const pem = jwtPublicKey === "" ? "" : textOf("--jwt-public-key", jwtPublicKey);
+  const set = jwtJwks === "" || isAddress ? "" : textOf("--jwt-jwks", jwtJwks);
+  const settings = JSON.stringify([jwtSecret, jwtPublicKey, pem, jwtJwks, set, audience, issuer]);
+  if (settings === before?.settings) return before;
+
   const keys: JwtKey[] = [];
   if (jwtSecret !== "") keys.push(secretKey(jwtSecret));
-  if (jwtPublicKey !== "") keys.push(fromFile("--jwt-public-key", jwtPublicKey, publicKey));
-  if (/^https?:/i.test(jwtJwks)) keys.push(foundKeys(new RemoteKeys(keysAddress(jwtJwks), ports)));
-  else if (jwtJwks !== "") keys.push(fromFile("--jwt-jwks", jwtJwks, keySet));
-  return keys;
+  if (jwtPublicKey !== "") keys.push(named("--jwt-public-key", jwtPublicKey, () => publicKey(pem)));
+  if (jwtJwks !== "" && !isAddress) keys.push(named("--jwt-jwks", jwtJwks, () => keySet(set)));
+  // Last, as it begins to ask.
+  const remote = isAddress ? remoteKeys(url, ports, before) : undefined;
+  if (remote !== undefined) keys.push(foundKeys(remote.keys));
+  const rules = { ...(audience !== "" && { audience }), ...(issuer !== "" && { issuer }) };
+  const kind = keys.length === 0 ? () => undefined : jwtKind({ keys, log: ports.log, ...rules }, ports.clock);
+  return { settings, remote, kind };
+}
+
+/** The keys at hand, if they are of the same address. */
+function remoteKeys(url: string, ports: RemoteKeysPorts, before: Jwts | undefined): Jwts["remote"] {
+  return before?.remote?.url === url ? before.remote : { url, keys: new RemoteKeys(url, ports) };
 }
 
 /** Whoever stands on the way of plain http could hand in keys of his own, and with them let himself in. */
@@ -90,9 +110,14 @@ function keysAddress(text: string): string {
   throw new ConfigError("--jwt-jwks: expected an https address or a file");
 }
 
-function fromFile(flag: string, path: string, read: (text: string) => JwtKey): JwtKey {
+function textOf(flag: string, path: string): string {
+  return named(flag, path, () => readFileSync(path, "utf8"));
+}
+
+/** What `read` returns; what is wrong with it is said of the flag and the file. */
+function named<Value>(flag: string, path: string, read: () => Value): Value {
   try {
-    return read(readFileSync(path, "utf8"));
+    return read();
   } catch (error) {
     throw new ConfigError(`${flag} ${JSON.stringify(path)}: ${reasonOf(error)}`);
   }

@@ -79,6 +79,12 @@ export class RemoteKeys {
     return this.#keys;
   }
 
+  /** Has them read again, in the background, however new they are: somebody knows that they have changed. */
+  reread(): void {
+    this.#mayAskAtMs = Number.NEGATIVE_INFINITY;
+    void this.#ask();
+  }
+
   #askIfOld(): Promise<void> | undefined {
     const isOld = this.#ports.clock.monotonicMs() - this.#readAtMs >= KEPT_MS;
     return isOld ? this.#ask() : undefined;
