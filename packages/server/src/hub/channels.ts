@@ -64,11 +64,6 @@ export class Channels {
     return this.#watched.size;
   }
 
-  /** The names of channels that are watched, in no order. */
-  names(): Iterable<string> {
-    return this.#watched.keys();
-  }
-
   /** Who is in a channel here; `undefined` when nobody is. */
   membersOf(name: string): ReadonlySet<Session> | undefined {
     return this.#watched.get(name)?.members;

@@ -4,8 +4,8 @@ import { channelPatterns } from "../lib/pattern.ts";
 import { type Access, accessOf, type Grant } from "./access.ts";
 
 /** They are tried one by one at every publish; a hundred that do not fit take 1 to 2 µs. */
-export const MAX_PATTERNS = 100;
-export const MAX_PATTERN_LENGTH = 200;
+const MAX_PATTERNS = 100;
+const MAX_PATTERN_LENGTH = 200;
 
 /** Letters of channel names and stars: anything else, such as a comma, would silently fit nothing. */
 const patterns = z

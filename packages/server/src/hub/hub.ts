@@ -235,11 +235,6 @@ export class Hub {
     return this.#context.channels.membersOf(channel)?.size ?? 0;
   }
 
-  /** The names of channels that somebody is subscribed to, in no order. */
-  get watchedChannels(): Iterable<string> {
-    return this.#context.channels.names();
-  }
-
   /** Ends all sessions with 1012, on which clients come back. */
   close(): void {
     this.#stopLiveness();

@@ -16,7 +16,7 @@ export interface Limits {
   maxFramesPerSecond: number;
   /** Bytes a second from one connection. */
   maxBytesPerSecond: number;
-  /** Publications a second by one key, JWT subject or, without either, address. */
+  /** Publications a second by one key or JWT subject, over all of its connections; others may not publish. */
   maxPublishesPerSecond: number;
   /** Subscriptions of one connection. */
   maxSubscriptions: number;
