@@ -96,6 +96,28 @@ test.each([
   expect((await call("GET", "/v1/tokens")).body.tokens).toEqual([]);
 });
 
+const AT_THE_LATEST = "expiresAt: at the latest 2026-11-24T09:31:00.000Z, when the token that makes it ends";
+
+test.each([
+  ["without an end", { admin: true }, AT_THE_LATEST],
+  ["that may do less, without an end", { publish: ["news"] }, AT_THE_LATEST],
+  ["that ends a millisecond later", { expiresAt: "2026-11-24T09:31:00.001Z" }, AT_THE_LATEST],
+  ["that ends later elsewhere", { expiresAt: "2026-11-24T09:31:00-01:00" }, AT_THE_LATEST],
+  ["that ends with it", { expiresAt: "2026-11-24T10:31:00+01:00" }, undefined],
+  ["that ends before", { expiresAt: "2026-11-24T09:30:59Z" }, undefined],
+])("by a token that ends, one %s: %j", async (_, wanted, detail) => {
+  const { call, request } = await setUpApi();
+  const expiresAt = "2026-11-24T09:31:00Z";
+  const { token } = (await call("POST", "/v1/tokens", { name: "ops", admin: true, expiresAt })).body;
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ name: "x", ...wanted });
+  const answer = await request("POST", "/v1/tokens", { token, headers, body });
+  expect([answer.status, await answer.json()]).toMatchObject(
+    detail === undefined ? [201, { name: "x" }] : [400, { code: "bad_field", detail }],
+  );
+  expect((await call("GET", "/v1/tokens")).body.tokens).toHaveLength(detail === undefined ? 2 : 1);
+});
+
 test("revoked, it is refused, and who is connected by it is closed for good; the others stay", async () => {
   const hub = await setUpApi();
   const { call, request } = hub;

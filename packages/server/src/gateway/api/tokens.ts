@@ -1,5 +1,6 @@
 /** API keys: tokens that an operator makes for programs. */
 import { z } from "zod";
+import type { Access } from "../../hub/access.ts";
 import { type ApiKey, type ApiKeys, KeyRefused, keyName } from "../../hub/api-keys.ts";
 import { grantFields } from "../../hub/grants.ts";
 import type { Hub } from "../../hub/hub.ts";
@@ -22,7 +23,8 @@ const newToken = z
       .refine((text) => Date.parse(text) <= LAST_MS, "expected a time before the year 10000")
       .optional()
       .meta({
-        description: "unless given, it is valid until it is revoked",
+        description:
+          "unless given, it is valid until it is revoked; no token makes one that is valid longer than itself",
         example: "2036-11-24T09:30:00Z",
       }),
   })
@@ -80,7 +82,8 @@ export function tokenRoutes(hub: Hub, apiKeys: ApiKeys): Route[] {
         409: { description: "there are 10,000 already" },
       },
     },
-    async ({ body }) => {
+    async ({ body, access }) => {
+      endsInTimeOrThrow(access, body?.expiresAt);
       const { key, token } = await make(apiKeys, body ?? { name: "" });
       return json(201, { ...told(key), token });
     },
@@ -102,6 +105,17 @@ export function tokenRoutes(hub: Hub, apiKeys: ApiKeys): Route[] {
     },
   );
   return [list, create, revoke];
+}
+
+/**
+ * What was given for a time would be kept for ever by whoever makes another key with it.
+ * @throws {Refusal} if the key would be valid longer than `access`, which makes it.
+ */
+function endsInTimeOrThrow({ expiresAtMs }: Access, wanted: string | undefined): void {
+  if (expiresAtMs === undefined) return;
+  if (wanted !== undefined && Date.parse(wanted) <= expiresAtMs) return;
+  const end = new Date(expiresAtMs).toISOString();
+  throw new Refusal(400, "bad_field", `expiresAt: at the latest ${end}, when the token that makes it ends`);
 }
 
 /** @throws {Refusal} by rejection. */
