@@ -287,3 +287,24 @@ test.each([
   expect(made).toMatchObject({ ok: false, field });
   expect(await store.records("schedule", "", 10)).toEqual([]);
 });
+
+test("a message for later is published as it is, under its own key, and forgotten a day later", async () => {
+  const { schedules, pass, store } = setUp();
+  const fields = { channel: "news", data: "{{not a name}}", delay: "1m" } as const;
+  const message = { idempotencyKey: "mine" };
+  const made = await schedules.create(fields, { id: "once-1", by: "key:a", message });
+  expect(made).toMatchObject({ ok: true, schedule: { by: "key:a" } });
+  expect(await schedules.create(fields, { id: "once-1", by: "key:a", message })).toMatchObject({ ok: true });
+  await settle();
+  await pass(60_000);
+  expect(store.published).toMatchObject([
+    { data: "{{not a name}}", idempotencyKey: "mine", schedule: "once-1" },
+  ]);
+  expect(await schedules.get("once-1")).toMatchObject({ runs: 1, nextDueAt: null });
+  await pass(86_399_000);
+  expect(await schedules.get("once-1")).toBeDefined();
+  await pass(2_000);
+  expect(await schedules.get("once-1")).toBeUndefined();
+  expect(await store.records("run", "", 10)).toEqual([]);
+  expect(store.published).toHaveLength(1);
+}, 20_000);

@@ -15,8 +15,8 @@ import type { Log } from "../lib/log.ts";
 import { printable } from "../lib/printable.ts";
 import type { KeptRecord, ScheduledPublication, SchedulePorts } from "./ports.ts";
 import type { Rule } from "./rule.ts";
-import { addRuns, type Run } from "./runs.ts";
-import { compile, keep, readSchedule, SCHEDULE, type Schedule } from "./stored.ts";
+import { addRuns, forgetRuns, type Run } from "./runs.ts";
+import { compile, isDone, keep, readSchedule, SCHEDULE, type Schedule } from "./stored.ts";
 import { dueNow, startOf } from "./when.ts";
 
 export interface SchedulerOptions extends SchedulePorts {
@@ -111,6 +111,7 @@ export class Scheduler {
       return;
     }
     const { rule, render } = compiled;
+    if (isDone(schedule, rule)) return this.#forget(schedule);
     const nowMs = clock.wallMs();
     const all = dueNow(rule, schedule.handledMs, nowMs, GRACE_MS, schedule.runs);
     // What is left of many has its turn at once, being due.
@@ -140,6 +141,11 @@ export class Scheduler {
     log.debug("Schedule run", { schedule: id, runs: dues.length, latenessMs: runs.at(-1)?.latenessMs ?? 0 });
   }
 
+  async #forget({ id, text, entries }: Schedule): Promise<void> {
+    const removal = { kind: SCHEDULE, id, data: undefined, expect: text };
+    await this.#options.commit([], [removal, ...forgetRuns(id, entries)]);
+  }
+
   #failed(error: unknown): void {
     if (!this.#failing)
       this.#options.log.error(`Schedules wait: ${error instanceof Error ? error.message : error}`);
@@ -153,7 +159,7 @@ export class Scheduler {
 }
 
 export function publicationOf(
-  { id, fields }: Pick<Schedule, "id" | "fields">,
+  { id, fields, message }: Pick<Schedule, "id" | "fields" | "message">,
   dueAtMs: number,
   run: number,
   nowMs: number,
@@ -171,7 +177,7 @@ export function publicationOf(
     data: render({ nowMs, dueAtMs, run, schedule: id }),
     schedule: id,
     dueAt,
-    idempotencyKey: `${id}@${dueAt}`,
+    idempotencyKey: message?.idempotencyKey ?? `${id}@${dueAt}`,
     ...(ttl !== undefined && { ttl }),
     ...(urgency !== undefined && { urgency }),
     ...(collapseKey !== undefined && { collapseKey }),

@@ -14,6 +14,7 @@ import { publicationOf, runOf, type Scheduler } from "./scheduler.ts";
 import {
   compile,
   keep,
+  type LaterMessage,
   nextDueOf,
   type Problem,
   readSchedule,
@@ -44,6 +45,8 @@ export interface ScheduleView extends ScheduleFields {
   /** `null` when it has ended or is switched off. */
   readonly nextDueAt: string | null;
   readonly managed?: true;
+  /** Whose access it was made with: `admin`, `key:ID`, `jwt:SUBJECT`. */
+  readonly by?: string;
 }
 
 export type Saved = { readonly ok: true; readonly schedule: ScheduleView } | Problem;
@@ -61,21 +64,23 @@ export class Schedules {
 
   /**
    * Makes a schedule; `id` where it has to have a certain one. One of this id that is there already is answered as it is.
-   * `literal` data is published as it is, without names filled in. Rejects when it cannot be kept.
+   * Rejects when it cannot be kept.
    */
   async create(
     fields: ScheduleFields,
     {
       id = this.#options.nextId(),
-      literal = false,
-    }: { readonly id?: string; readonly literal?: boolean } = {},
+      by,
+      message,
+    }: { readonly id?: string; readonly by?: string; readonly message?: LaterMessage } = {},
   ): Promise<Saved> {
     const { clock, commit, scheduler } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const createdMs = clock.wallMs();
-      const checked = this.#check(id, fields, { createdMs, literal });
+      const checked = this.#check(id, fields, { createdMs, isLiteral: message !== undefined });
       if (!checked.ok) return checked;
-      const rest = { createdMs, handledMs: createdMs, runs: 0, entries: 0, ...(literal && { literal }) };
+      const made = { ...(by !== undefined && { by }), ...(message !== undefined && { message }) };
+      const rest = { createdMs, handledMs: createdMs, runs: 0, entries: 0, ...made };
       const stored = { fields: checked.fields, ...rest };
       if (await commit([], [keep(id, stored, checked.rule, null)])) {
         scheduler.wake();
@@ -111,8 +116,11 @@ export class Schedules {
       // What counts from its making counts from now when that is what is changed.
       const restarts = change.every !== undefined || change.delay !== undefined;
       const createdMs = restarts ? nowMs : schedule.createdMs;
-      const { literal = false } = schedule;
-      const checked = this.#check(id, fields, { createdMs, nowMs, literal });
+      const checked = this.#check(id, fields, {
+        createdMs,
+        nowMs,
+        isLiteral: schedule.message !== undefined,
+      });
       if (!checked.ok) return checked;
       const isSameRule = !restarts && isSame(ruleOf(schedule.fields), ruleOf(checked.fields));
       // Switched on again, or with other times, it starts from now: what passed meanwhile was not wanted. Where only what is
@@ -239,12 +247,12 @@ export class Schedules {
   #check(
     id: string,
     fields: ScheduleFields,
-    { createdMs, nowMs = createdMs, literal = false }: CheckContext,
+    { createdMs, nowMs = createdMs, isLiteral = false }: CheckContext,
   ) {
     const { timeZone = this.#options.timeZone } = fields;
     const checked = checkRule(ruleOf(fields), { id, createdMs, timeZone }, nowMs);
     if (!checked.ok) return checked;
-    const content = literal ? LITERAL : compileContent(fields.data, { timeZone: checked.rule.timeZone });
+    const content = isLiteral ? LITERAL : compileContent(fields.data, { timeZone: checked.rule.timeZone });
     if (!content.ok) return content;
     return { ok: true as const, rule: checked.rule, fields: { ...fields, timeZone: checked.rule.timeZone } };
   }
@@ -253,7 +261,7 @@ export class Schedules {
 interface CheckContext {
   readonly createdMs: number;
   readonly nowMs?: number;
-  readonly literal?: boolean;
+  readonly isLiteral?: boolean;
 }
 
 const LITERAL = { ok: true } as const;
@@ -272,7 +280,7 @@ function isSame(one: object, other: object): boolean {
 }
 
 function viewOf(schedule: StoredSchedule & { readonly id: string }, rule: Rule | undefined): ScheduleView {
-  const { id, fields, createdMs, runs, managed } = schedule;
+  const { id, fields, createdMs, runs, managed, by } = schedule;
   const dueMs = rule === undefined ? undefined : nextDueOf(schedule, rule);
   return {
     id,
@@ -283,5 +291,6 @@ function viewOf(schedule: StoredSchedule & { readonly id: string }, rule: Rule |
     runs,
     nextDueAt: dueMs === undefined ? null : new Date(dueMs).toISOString(),
     ...(managed && { managed }),
+    ...(by !== undefined && { by }),
   };
 }

@@ -28,8 +28,16 @@ export interface StoredSchedule {
   readonly entries: number;
   /** Set where flags, not the API, say what it is. */
   readonly managed?: true;
-  /** Set where the data is published as it is: braces in it are no names to fill in. */
-  readonly literal?: true;
+  /** Whose access it was made with. */
+  readonly by?: string;
+  /** Set where it was made by publishing for later. */
+  readonly message?: LaterMessage;
+}
+
+/** Its data is published as it is: braces in it are no names to fill in. It is forgotten a day after its run. */
+export interface LaterMessage {
+  /** What its publisher called it; one publication has the name, now or later. */
+  readonly idempotencyKey?: string;
 }
 
 export interface Schedule extends StoredSchedule {
@@ -51,12 +59,12 @@ export interface Compiled {
 
 /** What a kept schedule means; what is wrong with it if another version of the software has kept it. */
 export function compile(
-  schedule: Pick<Schedule, "id" | "fields" | "createdMs" | "literal">,
+  schedule: Pick<Schedule, "id" | "fields" | "createdMs" | "message">,
 ): Compiled | Problem {
-  const { id, fields, createdMs, literal } = schedule;
+  const { id, fields, createdMs, message } = schedule;
   const compiled = compileRule(ruleOf(fields), { id, createdMs, timeZone: fields.timeZone ?? "UTC" });
   if (!compiled.ok) return compiled;
-  if (literal) return { rule: compiled.rule, render: () => fields.data };
+  if (message !== undefined) return { rule: compiled.rule, render: () => fields.data };
   const content = compileContent(fields.data, { timeZone: compiled.rule.timeZone });
   return content.ok ? { rule: compiled.rule, render: content.render } : content;
 }
@@ -74,14 +82,27 @@ export function nextDueOf({ handledMs, runs }: StoredSchedule, rule: Rule): numb
   return nextDueAfter(rule, handledMs, runs);
 }
 
-/** The change that keeps it, and has it found when its next run is to start. */
+/** As long as an idempotency key counts, a repeat finds what became of the first. */
+const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
+
+/** Whether it was made by publishing for later, and that has been done. */
+export function isDone(schedule: StoredSchedule, rule: Rule): boolean {
+  return schedule.message !== undefined && rule.enabled && nextDueOf(schedule, rule) === undefined;
+}
+
+/** The change that keeps it, and has it found when its next run is to start, or when it is to be forgotten. */
 export function keep(id: string, stored: StoredSchedule, rule: Rule, expect: string | null): RecordChange {
   const dueAtMs = nextDueOf(stored, rule);
+  const dueMs = dueAtMs === undefined ? forgottenAt(stored, rule) : startOf(rule, dueAtMs);
   return {
     kind: SCHEDULE,
     id,
     data: JSON.stringify(stored),
-    ...(dueAtMs !== undefined && { dueMs: startOf(rule, dueAtMs) }),
+    ...(dueMs !== undefined && { dueMs }),
     expect,
   };
+}
+
+function forgottenAt(stored: StoredSchedule, rule: Rule): number | undefined {
+  return isDone(stored, rule) ? stored.handledMs + FORGOTTEN_AFTER_MS : undefined;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { MAX_DATA_BYTES } from "@carillon/protocol/limits";
+import { settle } from "../../hub/testing/hub-set-up.ts";
 import { ADMIN_KEY, setUpApi } from "./testing/api-set-up.ts";
 
 const TIME = "2026-11-24T09:30:00.000Z";
@@ -174,4 +175,42 @@ test("who publishes too much is told when to come back", async () => {
   expect(Number(refused[0]?.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
   clock.advance(3_000);
   expect((await publish()).status).toBe(201);
+});
+
+test("publishing for later makes a schedule, which its key finds again, also when publishing at once", async () => {
+  const { call, clock, scheduler, schedules } = await setUpApi();
+  const later = await call("POST", "/v1/channels/a/messages", {
+    data: "{{x}}",
+    delay: "1h",
+    idempotencyKey: "k",
+  });
+  expect(later.status).toBe(202);
+  expect(later.body.dueAt).toBe("2026-11-24T10:30:00.000Z");
+  const again = await call("POST", "/v1/channels/a/messages", { data: 2, delay: "5h", idempotencyKey: "k" });
+  expect(again.body).toEqual(later.body);
+  const now = await call("POST", "/v1/channels/a/messages", { data: 3, idempotencyKey: "k" });
+  expect({ status: now.status, body: now.body }).toEqual({ status: 202, body: later.body });
+  expect(await schedules.get(later.body.schedule)).toMatchObject({ by: "admin", channel: "a" });
+  expect((await call("GET", "/v1/channels")).body.channels).toEqual([]);
+  clock.advance(3_600_000);
+  scheduler.wake();
+  await settle();
+  await scheduler.stop();
+  const { messages } = (await call("GET", "/v1/channels/a/messages")).body;
+  expect(messages).toMatchObject([
+    { data: "{{x}}", schedule: later.body.schedule, dueAt: "2026-11-24T10:30:00.000Z" },
+  ]);
+});
+
+test.each([
+  [{ at: "yesterday" }, "at"],
+  [{ at: "2020-01-01T00:00:00Z" }, "at"],
+  [{ delay: "0s" }, "delay"],
+  [{ at: "2036-01-01T00:00:00Z", delay: "1h" }, "delay"],
+])("for later by %j is refused by its field", async (when, field) => {
+  const { call, schedules } = await setUpApi();
+  const { status, body } = await call("POST", "/v1/channels/a/messages", { data: 1, ...when });
+  expect(status).toBe(400);
+  expect(body.detail).toStartWith(`${field}: `);
+  expect(await schedules.list("", 10)).toEqual([]);
 });

@@ -20,7 +20,7 @@ import {
 
 const params = z.strictObject({ channel: channelName });
 
-export interface Item extends PublishOptions {
+interface Item extends PublishOptions {
   readonly channel: string;
   readonly data: Json;
 }
@@ -56,7 +56,10 @@ export function messageRoutes(hub: Hub, schedules: Schedules): Route[] {
       const { at, delay, ...now } = said as typeof said & { readonly at?: string; readonly delay?: string };
       const item = itemOf(channel, { ttl, urgency, collapseKey, idempotencyKey, ...now }, "data");
       takePublishes(hub, access, 1);
-      if (at !== undefined || delay !== undefined) return later(schedules, item, { at, delay });
+      const { who: by } = access;
+      if (at !== undefined || delay !== undefined) return later(schedules, item, { at, delay, by });
+      const waiting = await waitingOf(schedules, item);
+      if (waiting !== undefined) return waiting;
       const [result] = await hub.publish([item]);
       if (result === undefined) throw new Error("the engine answered nothing");
       return json(201, publishedOf(channel, result));
@@ -126,13 +129,28 @@ export function messageRoutes(hub: Hub, schedules: Schedules): Route[] {
 async function later(
   schedules: Schedules,
   { idempotencyKey, ...item }: Item,
-  { at, delay }: { readonly at: string | undefined; readonly delay: string | undefined },
+  {
+    at,
+    delay,
+    by,
+  }: { readonly at: string | undefined; readonly delay: string | undefined; readonly by: string },
 ): Promise<Response> {
   const fields = { ...item, ...(at !== undefined && { at }), ...(delay !== undefined && { delay }) };
   const id = idempotencyKey === undefined ? undefined : idOf(item.channel, idempotencyKey);
-  const made = await schedules.create(fields, { ...(id !== undefined && { id }), literal: true });
+  const message = idempotencyKey === undefined ? {} : { idempotencyKey };
+  const made = await schedules.create(fields, { ...(id !== undefined && { id }), by, message });
   if (!made.ok) throw new Refusal(400, "bad_field", `${made.field}: ${made.problem}`);
   return json(202, { schedule: made.schedule.id, dueAt: made.schedule.nextDueAt });
+}
+
+/** The answer where this idempotency key was used to publish for later. */
+async function waitingOf(
+  schedules: Schedules,
+  { channel, idempotencyKey }: Item,
+): Promise<Response | undefined> {
+  if (idempotencyKey === undefined) return undefined;
+  const there = await schedules.get(idOf(channel, idempotencyKey));
+  return there && json(202, { schedule: there.id, dueAt: there.nextDueAt });
 }
 
 function idOf(channel: string, idempotencyKey: string): string {
@@ -141,7 +159,7 @@ function idOf(channel: string, idempotencyKey: string): string {
 }
 
 /** @throws {Refusal} if the data is too large. */
-export function itemOf(channel: string, said: Loose<PublishOptions> & { data: Json }, place: string): Item {
+function itemOf(channel: string, said: Loose<PublishOptions> & { data: Json }, place: string): Item {
   const { data, ttl, urgency, collapseKey, idempotencyKey, tags } = said;
   const bytes = Buffer.byteLength(JSON.stringify(data));
   if (bytes > MAX_DATA_BYTES) {

@@ -64,6 +64,7 @@ const schedule = z
     createdAt: time,
     runs: z.int().meta({ description: "publications so far" }),
     nextDueAt: time.nullable().meta({ description: "null when it has ended or is switched off" }),
+    by: z.string().optional().meta({ description: "whose access it was made with" }),
     managed: z.literal(true).optional().meta({ description: "set where the server's flags say what it is" }),
   })
   .meta({ id: "Schedule" });
@@ -124,7 +125,7 @@ export function scheduleRoutes(all: Schedules): Route[] {
     async ({ access, body }) => {
       const wanted = body as ScheduleFields;
       mayPublish(access, wanted.channel);
-      return json(201, answerOf(await all.create(wanted), ""));
+      return json(201, answerOf(await all.create(wanted, { by: access.who }), ""));
     },
   );
   const look = route(

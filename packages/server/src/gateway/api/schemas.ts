@@ -14,7 +14,7 @@ import { URGENCIES } from "@carillon/protocol/position";
 import { z } from "zod";
 
 /** Messages of one batch: at 60 KB each they would fill the largest body. */
-export const MAX_BATCH = 1_000;
+const MAX_BATCH = 1_000;
 
 export const channelName = z
   .string()
@@ -131,6 +131,8 @@ const message = z
     urgency: deliveryOptions.urgency,
     collapseKey: deliveryOptions.collapseKey,
     tags: deliveryOptions.tags,
+    schedule: z.string().optional().meta({ description: "the schedule that published it" }),
+    dueAt: time.optional().meta({ description: "when that was due" }),
   })
   .meta({ id: "Message" });
 
