@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { type Access, type Authenticated, accessOf } from "./access.ts";
 import type { HubEvent } from "./events.ts";
-import { setUpHub } from "./testing/hub-set-up.ts";
+import { ADMIN_KEY, setUpHub } from "./testing/hub-set-up.ts";
 import { connected, received, say } from "./testing/v1-client.ts";
 
 /** 2026-11-24T09:30:00Z, where the virtual clock begins. */
@@ -108,6 +108,61 @@ test.each([
   expect(await say(client, { type: "publish", id: 3, channel: "news", data: 1 })).toMatchObject([
     { type: "published" },
   ]);
+});
+
+test("a session may refresh once a second, whatever the token is worth", async () => {
+  let looked = 0;
+  const authenticate = (token: string | undefined) => {
+    looked += 1;
+    return scripted(token);
+  };
+  const hub = await setUpHub((engine) => engine, { authenticate });
+  const client = await connected(hub, { token: "news" });
+  const other = await connected(hub, { token: "news" });
+  const refresh = (token: string) => say(client, { type: "refresh", id: 2, token });
+  expect(await refresh("bad")).toMatchObject([{ code: "invalid_token" }]);
+  hub.clock.advance(400);
+  for (let n = 0; n < 100; n++) {
+    expect(await refresh("sport")).toEqual([
+      { type: "error", id: 2, code: "rate_limited", message: "too many refreshes; try again in 600 ms" },
+    ]);
+  }
+  expect(looked).toBe(3);
+  expect(await say(other, { type: "refresh", id: 2, token: "sport" })).toMatchObject([{ type: "refreshed" }]);
+  hub.clock.advance(600);
+  expect(await refresh("sport")).toMatchObject([{ type: "refreshed" }]);
+});
+
+test("one refresh at a time: those that come meanwhile are refused", async () => {
+  const asked: ReturnType<typeof Promise.withResolvers<Authenticated>>[] = [];
+  const authenticate = (token: string | undefined) => {
+    if (token === "news") return scripted(token);
+    asked.push(Promise.withResolvers());
+    return asked.at(-1)?.promise ?? "invalid";
+  };
+  const hub = await setUpHub((engine) => engine, { authenticate });
+  const client = await connected(hub, { token: "news" });
+  const refresh = (id: number) => say(client, { type: "refresh", id, token: "sport" });
+  expect(await refresh(2)).toEqual([]);
+  hub.clock.advance(5_000);
+  expect(await refresh(3)).toMatchObject([{ id: 3, code: "rate_limited" }]);
+  asked[0]?.resolve("unavailable");
+  expect(await say(client)).toMatchObject([{ id: 2, code: "internal" }]);
+  expect(await refresh(4)).toEqual([]);
+  asked[1]?.resolve(scripted("sport"));
+  expect(await say(client)).toMatchObject([{ id: 4, type: "refreshed" }]);
+  expect(asked).toHaveLength(2);
+});
+
+test("who came without a token may hand one in later", async () => {
+  const hub = await setUpHub();
+  const client = await connected(hub, {});
+  const publish = { type: "publish", id: 2, channel: "news", data: 1 };
+  expect(await say(client, publish)).toMatchObject([{ code: "forbidden" }]);
+  expect(await say(client, { type: "refresh", id: 3, token: ADMIN_KEY })).toMatchObject([
+    { type: "refreshed" },
+  ]);
+  expect(await say(client, publish)).toMatchObject([{ type: "published" }]);
 });
 
 test("with an expired token one is told so, and may come back", async () => {

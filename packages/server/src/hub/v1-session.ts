@@ -10,6 +10,7 @@ import { decodePosition, encodePosition, type Position, START } from "@carillon/
 import { EngineError } from "../engine/engine.ts";
 import type { Access, Authenticated, Grant } from "./access.ts";
 import { v1Codec } from "./codecs.ts";
+import { Refreshes } from "./refreshes.ts";
 import { forbidden, Refused, tokenProblem } from "./refused.ts";
 import { Session } from "./session.ts";
 import { further, withinLog } from "./since.ts";
@@ -44,6 +45,7 @@ export class V1Session extends Session {
   /** Where the device stood when it connected; the engine is asked once. */
   #kept: Promise<ReadonlyMap<string, Position>> | undefined;
   #pending = 0;
+  #refreshes: Refreshes | undefined;
   /** What came while the token is being looked at. */
   #early: string[] | undefined;
 
@@ -138,17 +140,14 @@ export class V1Session extends Session {
   }
 
   async refresh({ id, token }: Of<"refresh">): Promise<Reply> {
-    const authenticated = await this.context.authenticate(token);
-    if (typeof authenticated === "string") {
-      const { code, message } = tokenProblem(authenticated);
-      throw new Refused(code, message);
-    }
+    this.#refreshes ??= new Refreshes(this.context);
+    const access = await this.#refreshes.authenticate(token);
     if (!this.hasEnded) {
-      this.#access = authenticated;
+      this.#access = access;
       this.context.expiry.watch(this);
-      this.#revokeForbidden(authenticated);
+      this.#revokeForbidden(access);
     }
-    return { type: "refreshed", id, ...expiry(authenticated) };
+    return { type: "refreshed", id, ...expiry(access) };
   }
 
   #revokeForbidden(access: Access): void {
