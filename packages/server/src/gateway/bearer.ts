@@ -19,9 +19,9 @@ export interface Unauthorized {
   readonly headers: Record<string, string>;
 }
 
-/** The answer to a token that gives no access; `undefined` where there was none and one is needed. */
+/** The answer to a token that gives no access; `undefined` where there was none and more is needed than everybody may. */
 export function unauthorized(why: AccessProblem | undefined): Unauthorized {
-  if (why === undefined) {
+  if (why === undefined || why === "missing") {
     const detail = "a token is needed: Authorization: Bearer, or ?token= where no header can be set";
     return { problem: { status: 401, code: "token_required", detail }, headers: challenge() };
   }

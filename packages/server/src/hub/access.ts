@@ -19,14 +19,14 @@ export interface Access {
 }
 
 /**
- * Why a token gives no access. `expired`: the bearer may come back with a new one. `unavailable`: it cannot be looked at now,
- * and may be good.
+ * Why there is no access. `missing`: there is no token, and one is needed. `expired`: the bearer may come back with a new one.
+ * `unavailable`: it cannot be looked at now, and may be good.
  */
-export type AccessProblem = "invalid" | "expired" | "unavailable";
+export type AccessProblem = "missing" | "invalid" | "expired" | "unavailable";
 
 export type Authenticated = Access | AccessProblem;
 
-/** Without a token, what everybody may do. Never throws or rejects. Answers at once where nothing has to be asked for. */
+/** Without a token, what everybody may do, or `missing`. Never throws or rejects. Answers at once where nothing has to be asked for. */
 export type Authenticate = (token: string | undefined) => Authenticated | Promise<Authenticated>;
 
 /** One kind of token. `undefined`: it is none of this kind, ask the next. */
@@ -53,14 +53,14 @@ export function adminAccess(who: string): Access {
 
 export interface AccessRules {
   readonly defaultChannel: string;
-  /** Whether a client without a token may receive the default channel. */
+  /** Whether a client without a token is let in, and may receive the default channel. */
   readonly anonymous: boolean;
   /** Asked in this order. */
   readonly kinds: readonly TokenKind[];
 }
 
 export function authenticator({ defaultChannel, anonymous, kinds }: AccessRules): Authenticate {
-  const isDefault = (channel: string) => anonymous && channel === defaultChannel;
+  const isDefault = (channel: string) => channel === defaultChannel;
   const no = () => false;
   const everybody = accessOf("anonymous", {
     subscribe: isDefault,
@@ -76,7 +76,9 @@ export function authenticator({ defaultChannel, anonymous, kinds }: AccessRules)
     }
     return "invalid";
   };
-  return (token) => (token === undefined ? everybody : askFrom(token, 0));
+  // One with no grants would still hold one of the places that those with a token need.
+  const withoutToken = anonymous ? everybody : "missing";
+  return (token) => (token === undefined ? withoutToken : askFrom(token, 0));
 }
 
 /** The admin key, which may be replaced while the server runs. */

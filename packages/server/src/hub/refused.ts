@@ -19,6 +19,11 @@ export interface TokenProblem {
 }
 
 const TOKEN_PROBLEMS: Readonly<Record<AccessProblem, TokenProblem>> = {
+  missing: {
+    code: "invalid_token",
+    message: "a token is needed",
+    closeCode: CloseCode.unauthorized,
+  },
   invalid: {
     code: "invalid_token",
     message: "the token is not valid",

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { type Access, type Authenticated, accessOf } from "./access.ts";
 import type { HubEvent } from "./events.ts";
+import { testAuthenticator } from "./testing/defaults.ts";
 import { ADMIN_KEY, setUpHub } from "./testing/hub-set-up.ts";
 import { connected, received, say } from "./testing/v1-client.ts";
 
@@ -163,6 +164,16 @@ test("who came without a token may hand one in later", async () => {
     { type: "refreshed" },
   ]);
   expect(await say(client, publish)).toMatchObject([{ type: "published" }]);
+});
+
+test("where nobody is let in without a token, who has none is closed for good", async () => {
+  const hub = await setUpHub((engine) => engine, { authenticate: testAuthenticator(false) });
+  const client = hub.connectV1();
+  expect(await say(client, { type: "connect", id: 1 })).toEqual([
+    { type: "error", id: 1, code: "invalid_token", message: "a token is needed" },
+  ]);
+  expect([client.outbound.ended, hub.hub.connections]).toEqual([4500, 0]);
+  expect((await connected(hub)).outbound.ended).toBeUndefined();
 });
 
 test("with an expired token one is told so, and may come back", async () => {

@@ -1,6 +1,9 @@
 /** Who is let in where: every route, every grant. */
 import { describe, expect, test } from "bun:test";
 import { GRANTS } from "../../hub/access.ts";
+import { testAuthenticator } from "../../hub/testing/defaults.ts";
+import { silentLog } from "../../lib/log.ts";
+import { createApi } from "./api.ts";
 import { ADMIN_KEY, setUpApi } from "./testing/api-set-up.ts";
 
 const { routes } = await setUpApi();
@@ -80,6 +83,16 @@ test("without a token the default channel's history may be read, and nothing els
   expect((await request("GET", "/v1/channels/push/messages")).status).toBe(200);
   expect((await request("GET", "/v1/channels/push")).status).toBe(401);
   expect((await request("POST", "/v1/channels/push/messages", { body: "x" })).status).toBe(401);
+});
+
+test("where nobody is let in without a token, that is what is asked for everywhere", async () => {
+  const { metrics } = await setUpApi();
+  const api = createApi(routes, { authenticate: testAuthenticator(false), log: silentLog, metrics });
+  for (const { method, path } of [...addressed, { method: "GET", path: "/v1/channels/push/messages" }]) {
+    const url = new URL(path, "http://push.example");
+    const response = await api(new Request(url, { method }), url);
+    expect([response.status, await response.json()]).toMatchObject([401, { code: "token_required" }]);
+  }
 });
 
 test("another method is 405 with those there are; another address is 404", async () => {
