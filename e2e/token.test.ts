@@ -215,3 +215,28 @@ test.each([
   expect(carillon.out.all).toEqual([]);
   expect(carillon.err.all).toEqual([`carillon: ${line}`]);
 });
+
+test("no cache between keeps an answer that a token in the address was good for; such a token only reads", async () => {
+  await using server = await start("--data", join(dir, "uncached"));
+  const key = `token=${ADMIN_KEY}`;
+  const origin = { origin: "https://evil.example" };
+  const asked: [string, RequestInit, number][] = [
+    [`/v1/channels?${key}`, {}, 200],
+    [`/v1/channels?${key}`, { method: "HEAD" }, 200],
+    [`/v1/channels?${key}`, { headers: origin }, 403],
+    [`/v1/nothing?${key}`, {}, 404],
+    [`/v1/backup?${key}`, {}, 200],
+    [`/v1/channels/news/stream?${key}&since=x`, {}, 400],
+    [`/v1/channels/news/messages?${key}`, { method: "POST", body: "x" }, 401],
+    ["/v1/batch", { method: "POST", body: "x".repeat(9_000_000) }, 413],
+  ];
+  for (const [path, init, status] of asked) {
+    const response = await fetch(server.httpUrl + path, init);
+    expect([path, response.status, response.headers.get("cache-control")]).toEqual([
+      path,
+      status,
+      "no-store",
+    ]);
+    await response.arrayBuffer();
+  }
+});

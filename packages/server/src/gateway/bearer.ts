@@ -6,11 +6,13 @@ const BEARER = /^Bearer +(\S+) *$/i;
 
 /**
  * The token in `Authorization: Bearer` or, for browsers' `EventSource` and `WebSocket`, which cannot set a header, in the
- * query's `token`. An `Authorization` of another kind is a token that is not valid.
+ * query's `token`. Both only read: elsewhere the query's is as if it were not there, as addresses get into logs and links.
+ * An `Authorization` of another kind is a token that is not valid.
  */
 export function tokenOf(request: Request, url: URL): string | undefined {
   const authorization = request.headers.get("authorization");
   if (authorization !== null) return BEARER.exec(authorization)?.[1] ?? "";
+  if (request.method !== "GET" && request.method !== "HEAD") return undefined;
   return url.searchParams.get("token") ?? undefined;
 }
 
@@ -22,7 +24,7 @@ export interface Unauthorized {
 /** The answer to a token that gives no access; `undefined` where there was none and more is needed than everybody may. */
 export function unauthorized(why: AccessProblem | undefined): Unauthorized {
   if (why === undefined || why === "missing") {
-    const detail = "a token is needed: Authorization: Bearer, or ?token= where no header can be set";
+    const detail = "a token is needed: Authorization: Bearer, or ?token= to read where no header can be set";
     return { problem: { status: 401, code: "token_required", detail }, headers: challenge() };
   }
   if (why === "unavailable") {

@@ -112,6 +112,14 @@ async function answerApi(
   }
 }
 
+/** What every answer of the HTTP API has, whoever gives it. */
+async function answered(answer: Promise<Response>): Promise<Response> {
+  const response = await answer;
+  // `Authorization` keeps shared caches off (RFC 9111 section 3.5), but the token may be in the query. Streams say it otherwise.
+  if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
+  return response;
+}
+
 function route(
   request: Request,
   server: Server<SocketData>,
@@ -131,7 +139,7 @@ function route(
       if (bounded instanceof Response) return bounded;
       return openStream(request, url, server) ?? answerApi(bounded, url, server, options, request);
     };
-    return acrossOrigins(request, rules.allowedOrigins, answer);
+    return answered(acrossOrigins(request, rules.allowedOrigins, answer));
   }
   const page =
     options.serveMetrics(request, url) ??
