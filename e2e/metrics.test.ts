@@ -85,6 +85,42 @@ test("after N publications to M clients it says just that", async () => {
   expect(sampleOf(after, `carillon_connections_closed_total{code="${(await one.closed()).code}"}`)).toBe(1);
 });
 
+test("what is refused is counted once, by the code that was told, and so is every answer of the API", async () => {
+  await using server = await start("--max-publishes-per-second", "1", "--max-body", "64KB");
+  const told: Record<string, number> = {};
+  const answers: Record<string, number> = {};
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(server.httpUrl + path, init);
+    const text = await response.text();
+    const add = (counts: Record<string, number>, name: string) => {
+      counts[name] = (counts[name] ?? 0) + 1;
+    };
+    add(answers, String(response.status));
+    if (response.status >= 400) add(told, JSON.parse(text).code);
+  };
+  const stream = "/v1/channels/push/stream";
+  await ask("/v1/channels/news/stream");
+  await ask(`${stream}?token=wrong`);
+  await ask(`/v1/channels/$all/stream?token=${KEY}`);
+  await ask(`${stream}?since=x`);
+  await ask(stream, { method: "POST" });
+  await ask(stream, { headers: { origin: "https://evil.example" } });
+  await ask("/v1/channels", { headers: { origin: "https://evil.example" } });
+  await ask("/v1/batch", { method: "POST", body: "x".repeat(70_000), ...bearer(KEY) });
+  await ask(stream, { method: "HEAD" });
+  for (let sent = 0; sent < 5; sent++) {
+    await ask("/v1/channels/push/messages", { method: "POST", body: "x", ...bearer(KEY) });
+  }
+  expect(told["rate_limited"]).toBeGreaterThan(0);
+  const families = await read(server);
+  const counted = (metric: string, label: string, names: Record<string, number>) =>
+    Object.fromEntries(
+      Object.keys(names).map((name) => [name, sampleOf(families, `${metric}{${label}="${name}"}`)]),
+    );
+  expect(counted("carillon_refused_total", "code", told)).toEqual(told);
+  expect(counted("carillon_http_requests_total", "status", answers)).toEqual(answers);
+});
+
 test("the process, its loop and its schedule", async () => {
   await using server = await Server.start(["--push-every", "1s"]);
   await using client = await Client.connect("ws", server.wsUrl);

@@ -159,7 +159,7 @@ async function serve(
     metrics,
     nextId,
     rules,
-    api: createApi(routes, { authenticate, log, metrics }),
+    api: createApi(routes, { authenticate, log }),
     serveMetrics: metricsRoute({ allowed: config.metrics, metrics, authenticate }),
     serveDescription: serveDescription([...routes, streamRoute], manifest.version),
     servePages: await bundlePages(),

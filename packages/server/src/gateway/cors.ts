@@ -2,6 +2,7 @@
  * Pages of other origins. One that is not allowed is refused as on the WebSocket; one that is may read the answer (WHATWG
  * Fetch, section 3.3). There are no cookies: a page can only use a token that it has.
  */
+import type { Metrics } from "../lib/metrics.ts";
 import { isOriginAllowed } from "./handshake.ts";
 import { problemResponse } from "./problem.ts";
 
@@ -16,11 +17,13 @@ const PREFLIGHT = {
 export async function acrossOrigins(
   request: Request,
   allowed: readonly string[],
+  metrics: Pick<Metrics, "refused">,
   answer: () => Response | Promise<Response>,
 ): Promise<Response> {
   const origin = request.headers.get("origin");
   if (origin === null) return answer();
   if (!isOriginAllowed(request.headers, allowed)) {
+    metrics.refused.inc({ code: "origin_not_allowed" });
     const detail = "pages of this origin may not ask; see --allowed-origins";
     return problemResponse({ status: 403, code: "origin_not_allowed", detail });
   }

@@ -1,5 +1,6 @@
 /** The HTTP gateway: one listener, and where each request goes. */
 import type { Server } from "bun";
+import type { Metrics } from "../lib/metrics.ts";
 import { Admission, type AdmissionPorts } from "./admission.ts";
 import type { Api } from "./api/api.ts";
 import type { ServeDescription } from "./api/description.ts";
@@ -113,8 +114,9 @@ async function answerApi(
 }
 
 /** What every answer of the HTTP API has, whoever gives it. */
-async function answered(answer: Promise<Response>): Promise<Response> {
+async function answered(answer: Promise<Response>, metrics: Pick<Metrics, "requests">): Promise<Response> {
   const response = await answer;
+  metrics.requests.inc({ status: response.status });
   // `Authorization` keeps shared caches off (RFC 9111 section 3.5), but the token may be in the query. Streams say it otherwise.
   if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
   return response;
@@ -139,7 +141,7 @@ function route(
       if (bounded instanceof Response) return bounded;
       return openStream(request, url, server) ?? answerApi(bounded, url, server, options, request);
     };
-    return answered(acrossOrigins(request, rules.allowedOrigins, answer));
+    return answered(acrossOrigins(request, rules.allowedOrigins, metrics, answer), metrics);
   }
   const page =
     options.serveMetrics(request, url) ??

@@ -64,12 +64,13 @@ export function streamOpener(ports: StreamPorts): OpenStream {
     const address = addressOf(server.requestIP(request)?.address, request.headers.get("x-forwarded-for"));
     const leave = admission.admitStream(address);
     const finish = (asked: StreamRequest) => {
+      // Those whom `admission` has refused it has counted.
+      if (!asked.ok && typeof leave === "function") metrics.refused.inc({ code: asked.problem.code });
       const guest = { address, leave: typeof leave === "function" ? leave : () => {} };
       const response = asked.ok
         ? open(asked, request, server, ports, keepAlive, guest)
         : refused(asked, address, ports.log);
       if (!asked.ok || request.method === "HEAD") guest.leave();
-      metrics.requests.inc({ status: response.status });
       return response;
     };
     if (typeof leave !== "function") return finish({ ok: false, ...leave });

@@ -1,7 +1,7 @@
 /** What the hub counts for those who watch the server. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type FakeClient, IDLE_TIMEOUT_MS, settle, setUpHub } from "./testing/hub-set-up.ts";
+import { ADMIN_KEY, type FakeClient, IDLE_TIMEOUT_MS, settle, setUpHub } from "./testing/hub-set-up.ts";
 
 const MB = 1024 * 1024;
 type Counter = { get(): Promise<{ values: { labels: object; value: number }[] }> };
@@ -56,6 +56,21 @@ test("connections, subscriptions and channels are those there are, whoever comes
     }),
     { numRuns: 50 },
   );
+});
+
+test("publications over their rate are counted, however they come", async () => {
+  const { hub, connectV1, metrics, limits } = await setUpHub();
+  limits.maxPublishesPerSecond = 1;
+  const { session, outbound } = connectV1();
+  session.receive(JSON.stringify({ type: "connect", id: 1, token: ADMIN_KEY }));
+  for (let id = 2; id < 7; id++) {
+    session.receive(JSON.stringify({ type: "publish", id, channel: "push", data: "x" }));
+  }
+  await settle();
+  const refused = outbound.frames.filter((frame) => frame.includes('"rate_limited"')).length;
+  expect(refused).toBeGreaterThan(0);
+  expect(hub.takePublishes("admin", 1)).toBeGreaterThan(0);
+  expect(await byLabel(metrics.refused)).toEqual({ rate_limited: refused + 1 });
 });
 
 test("close codes that a client makes up share one label", async () => {

@@ -13,7 +13,6 @@ import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import { Rates } from "../lib/rate.ts";
 import type { Authenticate } from "./access.ts";
 import { Channels } from "./channels.ts";
 import { DevicePositions } from "./device-positions.ts";
@@ -24,6 +23,7 @@ import { startLiveness } from "./liveness.ts";
 import { Pages } from "./pages.ts";
 import type { FanOut, Outbound } from "./ports.ts";
 import { Presence } from "./presence.ts";
+import { PublishRates } from "./publish-rates.ts";
 import { Publisher, type PublishItem } from "./publisher.ts";
 import type { Session, SessionContext, SessionInfo } from "./session.ts";
 import { wasSlow } from "./slow-readers.ts";
@@ -89,7 +89,7 @@ export class Hub {
       positions: new DevicePositions(engine, clock, log),
       presence: new Presence(channels, announcesPresence),
       publisher: new Publisher(engine, clock, nextPublicationId, ports.metrics),
-      publishRates: new Rates(clock, () => limits.maxPublishesPerSecond),
+      publishRates: new PublishRates(ports),
       expiry: new Expiry(clock),
       identified: (session) => this.#identified(session),
     };

@@ -8,7 +8,6 @@ import type { Member } from "@carillon/protocol/frames";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import type { Rates } from "../lib/rate.ts";
 import type { Access, Authenticate } from "./access.ts";
 import type { Channels } from "./channels.ts";
 import type { DevicePositions } from "./device-positions.ts";
@@ -18,6 +17,7 @@ import type { Limits } from "./limits.ts";
 import type { Pages } from "./pages.ts";
 import type { Outbound } from "./ports.ts";
 import type { Presence } from "./presence.ts";
+import type { PublishRates } from "./publish-rates.ts";
 import type { Publisher } from "./publisher.ts";
 
 /** What all sessions of a hub share; kept in one object because a session has to stay small. */
@@ -33,7 +33,7 @@ export interface SessionContext {
   readonly expiry: Expiry;
   readonly limits: Readonly<Limits>;
   /** Publications by who publishes. */
-  readonly publishRates: Rates;
+  readonly publishRates: PublishRates;
   readonly metrics: Metrics;
   /** It is known who a session is for and what it may do. */
   readonly identified: (session: Session) => void;

@@ -86,8 +86,7 @@ test("without a token the default channel's history may be read, and nothing els
 });
 
 test("where nobody is let in without a token, that is what is asked for everywhere", async () => {
-  const { metrics } = await setUpApi();
-  const api = createApi(routes, { authenticate: testAuthenticator(false), log: silentLog, metrics });
+  const api = createApi(routes, { authenticate: testAuthenticator(false), log: silentLog });
   for (const { method, path } of [...addressed, { method: "GET", path: "/v1/channels/push/messages" }]) {
     const url = new URL(path, "http://push.example");
     const response = await api(new Request(url, { method }), url);

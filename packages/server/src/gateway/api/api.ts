@@ -10,7 +10,6 @@ import type { z } from "zod";
 import type { Access, Authenticate } from "../../hub/access.ts";
 import { EngineError } from "../../hub/hub.ts";
 import type { Log } from "../../lib/log.ts";
-import type { Metrics } from "../../lib/metrics.ts";
 import { tokenOf, unauthorized } from "../bearer.ts";
 import { problemResponse } from "../problem.ts";
 import { type Needs, Refusal, type Route } from "./route.ts";
@@ -18,7 +17,6 @@ import { type Needs, Refusal, type Route } from "./route.ts";
 export interface ApiPorts {
   readonly authenticate: Authenticate;
   readonly log: Log;
-  readonly metrics: Metrics;
 }
 
 /** Answers a request for something under `/v1/`. */
@@ -50,11 +48,7 @@ export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });
   });
   app.onError((error, { req, env }) => problemFor(error, req.method, env.url, ports));
-  return async (request, url, takesLong = () => {}) => {
-    const response = await app.fetch(request, { url, takesLong });
-    ports.metrics.requests.inc({ status: response.status });
-    return response;
-  };
+  return (request, url, takesLong = () => {}) => app.fetch(request, { url, takesLong });
 }
 
 function honoPath(path: string): string {

@@ -51,7 +51,7 @@ export async function setUpApi() {
   const nextId = timeOrderedIds(hub.clock);
   const schedules = new Schedules({ ...ports, nextId, timeZone: "UTC", scheduler });
   const routes = allRoutes({ hub: hub.hub, apiKeys, schedules, backups: undefined });
-  const api = createApi(routes, { authenticate, log: silentLog, metrics: hub.metrics });
+  const api = createApi(routes, { authenticate, log: silentLog });
   const request = async (method: string, path: string, init: Asked = {}) => {
     const { token, ...rest } = init;
     const headers = new Headers({ ...rest.headers });
