@@ -62,6 +62,10 @@ test.each<[Asking, string]>([
   [{ query: "?since=yesterday" }, "400 invalid_since"],
   [{ query: "?since=" }, "400 invalid_since"],
   [{ query: "?since=0", headers: { "last-event-id": "x y" } }, "400 invalid_since"],
+  [{ query: "?since=0&since=1" }, "400 bad_field"],
+  [{ query: "?limit=3" }, "400 bad_field"],
+  [{ query: "?limit=3", anonymous: false }, "401 token_required"],
+  [{ query: "?since=x", headers: { "last-event-id": "abc:7" } }, "400 bad_field"],
 ])("%j is refused with %s", (asking, expected) => {
   const asked = ask(asking);
   expect(asked.ok ? "granted" : `${asked.problem.status} ${asked.problem.code}`).toBe(expected);

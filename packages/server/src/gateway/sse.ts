@@ -11,6 +11,9 @@ import type { SseInfo } from "../hub/sse-session.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import { check, withoutToken } from "./api/api.ts";
+import { Refusal } from "./api/route.ts";
+import { streamRoute } from "./api/stream.ts";
 import { tokenOf, unauthorized } from "./bearer.ts";
 import { type Body, EventStream } from "./event-stream.ts";
 import type { NativeFanOut } from "./fan-out.ts";
@@ -116,11 +119,25 @@ function decoded(segment: string): string {
 function readResumption(request: Request, url: URL, access: Access, channel: string): StreamRequest {
   const header = request.headers.get("last-event-id");
   const text = header || url.searchParams.get("since");
-  if (text === null) return { ok: true, access, channel };
-  const since = parseSince(text);
-  if (since !== undefined) return { ok: true, access, channel, since };
-  const place = header ? "header last-event-id" : "since";
-  return refuse(400, "invalid_since", `${place}: an offset, or epoch:offset`);
+  const since = text === null ? undefined : parseSince(text);
+  if (text !== null && since === undefined) {
+    const place = header ? "header last-event-id" : "since";
+    return refuse(400, "invalid_since", `${place}: an offset, or epoch:offset`);
+  }
+  const problem = queryProblem(url);
+  if (problem !== undefined) return { ok: false, problem };
+  return { ok: true, access, channel, ...(since !== undefined && { since }) };
+}
+
+/** What the description of streams does not know is refused, as on every other route. */
+function queryProblem({ searchParams }: URL): Problem | undefined {
+  try {
+    check(streamRoute.description.query, withoutToken(searchParams), "");
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return error.problem;
+    throw error;
+  }
 }
 
 function refuse(

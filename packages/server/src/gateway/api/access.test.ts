@@ -98,6 +98,6 @@ test("another method is 405 with those there are; another address is 404", async
   const { request } = await setUpApi();
   const answer = await request("PATCH", "/v1/channels/a/messages", { token: ADMIN_KEY });
   expect(answer.status).toBe(405);
-  expect(answer.headers.get("allow")).toBe("POST, GET");
+  expect(answer.headers.get("allow")).toBe("POST, GET, HEAD");
   expect((await request("GET", "/v1/nothing", { token: ADMIN_KEY })).status).toBe(404);
 });

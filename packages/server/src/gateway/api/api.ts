@@ -32,7 +32,9 @@ export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
   for (const route of routes) {
     const { method, path } = route.description;
     const pattern = honoPath(path);
-    methods.set(pattern, [...(methods.get(pattern) ?? []), method.toUpperCase()]);
+    // Hono answers HEAD as GET, without the body.
+    const names = method === "get" ? ["GET", "HEAD"] : [method.toUpperCase()];
+    methods.set(pattern, [...(methods.get(pattern) ?? []), ...names]);
     app.on(method.toUpperCase(), pattern, ({ req, env }) => answer(route, req.raw, env, req.param(), ports));
   }
   for (const [pattern, allowed] of methods) {
@@ -78,9 +80,10 @@ async function answer(
   const access = answered instanceof Promise ? await answered : answered;
   if (typeof access === "string") return refuse(unauthorized(access));
   const channel = params["channel"] ?? "";
-  if (!isLetIn(access, description.needs, channel)) {
-    if (token === undefined) return refuse(unauthorized(undefined));
-    return problemResponse({ status: 403, code: "forbidden", detail: deed(description.needs, channel) });
+  const { needs } = description;
+  if (!isLetIn(access, needs, channel)) {
+    if (token === undefined || needs === "token") return refuse(unauthorized(undefined));
+    return problemResponse({ status: 403, code: "forbidden", detail: deed(needs, channel) });
   }
   const query = description.query === undefined ? {} : withoutToken(url.searchParams);
   const input = {
@@ -101,8 +104,8 @@ function isLetIn(access: Access, needs: Needs, channel: string): boolean {
   return access.may(needs, channel);
 }
 
-function deed(needs: Needs, channel: string): string {
-  if (needs === "admin" || needs === "token") return "this needs the admin key";
+function deed(needs: Exclude<Needs, "token">, channel: string): string {
+  if (needs === "admin") return "this needs the admin key";
   return `this token has no grant to ${needs} in ${channel}`;
 }
 
@@ -110,8 +113,8 @@ function refuse({ problem, headers }: ReturnType<typeof unauthorized>): Response
   return problemResponse(problem, headers);
 }
 
-/** A parameter that is given twice is a list, which no schema takes. */
-function withoutToken(query: URLSearchParams): Record<string, unknown> {
+/** The parameters but the token. One that is given twice is a list, which no schema takes. */
+export function withoutToken(query: URLSearchParams): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const name of new Set(query.keys())) {
     if (name === "token") continue;
@@ -131,7 +134,8 @@ function headersOf(request: Request, schema: z.ZodObject | undefined): Record<st
   return values;
 }
 
-function check(schema: z.ZodType | undefined, value: unknown, place: string): unknown {
+/** @throws {Refusal} naming what is wrong, and where. */
+export function check(schema: z.ZodType | undefined, value: unknown, place: string): unknown {
   if (schema === undefined) return {};
   const result = schema.safeParse(value);
   if (result.success) return result.data;

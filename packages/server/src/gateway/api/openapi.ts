@@ -43,6 +43,8 @@ const COMMON: Readonly<Record<number, Answer>> = {
   503: { description: "the log cannot be written or read now; nothing was done" },
 };
 
+const ONLY_JSON: Answer = { description: "the body is not `application/json`" };
+
 const DESCRIPTION =
   "Publish, read and watch channels. Authorize with the admin key, an API key or a JWT. Errors are RFC 9457 problems with a stable `code`; a field that is wrong is named in `detail`, and unknown ones are refused. Times are RFC 3339.";
 
@@ -114,7 +116,8 @@ function responseOf(status: number, { description, schema, contentType }: Answer
 
 function operationOf(route: Described, named: Json): Operation {
   const { method, path, needs, summary, description, params, query, headers, answers } = route.description;
-  const responses = Object.entries({ ...COMMON, ...answers });
+  const takesOnlyJson = route.description.body !== undefined && route.description.rawBody === undefined;
+  const responses = Object.entries({ ...COMMON, ...(takesOnlyJson && { 415: ONLY_JSON }), ...answers });
   return {
     operationId: `${method}${path.replace(/[^A-Za-z0-9]+(.?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary,

@@ -25,7 +25,10 @@ export const streamRoute: Described = {
     }),
     answers: {
       200: { description: "events, without end", contentType: "text/event-stream" },
-      429: { description: "too many streams, connections, or connections a second; see Retry-After" },
+      429: {
+        description:
+          "`too_many_streams`, `too_many_connections`, or `too_many_handshakes` a second; see Retry-After",
+      },
     },
   },
 };
