@@ -218,6 +218,16 @@ test("one that floods before the answer to connect is closed", async () => {
   expect(client.outbound.ended).toBe(1008);
 });
 
+test("one that sends large frames before the answer to connect is closed, and they are let go", async () => {
+  const hub = await setUpHub((engine) => engine, { authenticate: () => new Promise(() => {}) });
+  const client = hub.connectV1();
+  client.session.receive('{"type":"connect","id":1,"token":"news"}');
+  client.session.receive(`{"type":"ping","id":2,"more":"${"x".repeat(40_000)}"}`);
+  expect(client.outbound.ended).toBeUndefined();
+  client.session.receive(`{"type":"ping","id":3,"more":"${"x".repeat(40_000)}"}`);
+  expect(client.outbound.ended).toBe(1008);
+});
+
 test("a connection that ends while its token is being looked at leaves nothing behind", async () => {
   const { promise, resolve } = Promise.withResolvers<Authenticated>();
   const events: HubEvent[] = [];

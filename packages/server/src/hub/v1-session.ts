@@ -10,6 +10,7 @@ import { decodePosition, encodePosition, type Position, START } from "@carillon/
 import { EngineError } from "../engine/engine.ts";
 import type { Access, Authenticated, Grant } from "./access.ts";
 import { v1Codec } from "./codecs.ts";
+import { EarlyFrames } from "./early-frames.ts";
 import { Refreshes } from "./refreshes.ts";
 import { forbidden, Refused, tokenProblem } from "./refused.ts";
 import { Session } from "./session.ts";
@@ -47,7 +48,7 @@ export class V1Session extends Session {
   #pending = 0;
   #refreshes: Refreshes | undefined;
   /** What came while the token is being looked at. */
-  #early: string[] | undefined;
+  #early: EarlyFrames | undefined;
 
   /** The client speaks first. */
   start(): void {}
@@ -74,9 +75,10 @@ export class V1Session extends Session {
     else this.#send({ type: "error", ...parsed.error });
   }
 
-  #keepForLater(early: string[], frame: string): void {
-    if (early.length < MAX_PENDING_COMMANDS) early.push(frame);
-    else this.close(CloseCode.policyViolation, "too many frames before the answer to connect");
+  #keepForLater(early: EarlyFrames, frame: string): void {
+    if (early.add(frame)) return;
+    this.#early = new EarlyFrames();
+    this.close(CloseCode.policyViolation, "too much before the answer to connect");
   }
 
   #carryOut(command: Command): void {
@@ -104,7 +106,7 @@ export class V1Session extends Session {
     if (this.#access !== undefined) throw new Refused("already_connected", "connect was said already");
     const authenticated = this.context.authenticate(command.token);
     if (!(authenticated instanceof Promise)) return this.#admit(command, authenticated);
-    this.#early = [];
+    this.#early = new EarlyFrames();
     return authenticated.then((later) => this.#admit(command, later));
   }
 
