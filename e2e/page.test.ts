@@ -114,9 +114,8 @@ test("the switch alone never connects; off and on again, it starts from then", a
 test("where nobody may listen without a token, the page says so", async () => {
   await using server = await Server.start(["--anonymous", "off"]);
   await using visited = await visit(server.httpUrl);
-  await visited.page
-    .getByText("The token does not allow to receive this channel, or one is needed")
-    .waitFor();
+  const said = "The server ended the connection for good (4500: a token is needed)";
+  await visited.page.getByText(said, { exact: true }).waitFor();
 });
 
 test("heartbeats: by hand, at the interval the person sets, and shown with their round trip", async () => {
