@@ -16,7 +16,7 @@ const en = {
   access: "Channel and token",
   channel: "Channel",
   token: "Token",
-  accessHint: "Left empty: the default channel, which needs no token",
+  accessHint: "Left empty: the server's default channel",
   apply: "Apply",
   heartbeat: "Heartbeat",
   heartbeatHint:
@@ -71,7 +71,7 @@ const zh: Record<TextName, string> = {
   access: "频道与令牌",
   channel: "频道",
   token: "令牌",
-  accessHint: "留空即为默认频道，无需令牌",
+  accessHint: "留空即为服务器的默认频道",
   apply: "应用",
   heartbeat: "心跳",
   heartbeatHint: "由应用自己发出的存活信号，用来保持连接，因此服务器不必唤醒手机。",
