@@ -84,16 +84,18 @@ export class Scheduler {
     try {
       for (;;) {
         const found = await this.#options.due(SCHEDULE, clock.wallMs(), AT_ONCE);
-        if (found.length === 0 || this.#stopped) break;
+        if (this.#stopped) return 0;
         const results = await Promise.allSettled(found.map((record) => this.#run(record)));
         const failures = results.filter((result) => result.status === "rejected");
         // One that cannot be made is no reason for the others to wait.
-        if (failures.length === found.length) throw failures[0]?.reason;
+        if (found.length > 0 && failures.length === found.length) throw failures[0]?.reason;
+        if (found.length === AT_ONCE) continue;
+        const [next] = await this.#options.due(SCHEDULE, Number.MAX_SAFE_INTEGER, 1);
+        const waitMs = (next?.dueMs ?? Number.POSITIVE_INFINITY) - clock.wallMs();
+        if (waitMs <= 0) continue;
+        this.#recovered();
+        return Math.min(LOOK_AT_LEAST_MS, waitMs);
       }
-      const [next] = await this.#options.due(SCHEDULE, Number.MAX_SAFE_INTEGER, 1);
-      this.#recovered();
-      const waitMs = (next?.dueMs ?? Number.POSITIVE_INFINITY) - clock.wallMs();
-      return Math.max(0, Math.min(LOOK_AT_LEAST_MS, waitMs));
     } catch (error) {
       this.#failed(error);
       return RETRY_MS;
