@@ -308,3 +308,79 @@ test("a message for later is published as it is, under its own key, and forgotte
   expect(await store.records("run", "", 10)).toEqual([]);
   expect(store.published).toHaveLength(1);
 }, 20_000);
+
+test("the same rule said again starts nothing anew", async () => {
+  const { make, pass, dues, schedules } = setUp();
+  const { id } = await make({ every: "10m" });
+  const once = await make({ delay: "1m" });
+  for (let minutes = 0; minutes < 60; minutes += 5) {
+    await pass(300_000);
+    expect(await schedules.change(id, { every: "10m" })).toMatchObject({ ok: true });
+    expect(await schedules.change(once.id, { delay: "1m", data: "y" })).toMatchObject({ ok: true });
+  }
+  expect(dues()).toHaveLength(1 + 6);
+});
+
+test("a run that waits for its jitter is still made after a change of anything but its times", async () => {
+  const { schedules, pass, dues } = setUp();
+  const fields = { channel: "news", data: "x", at: "2026-11-24T09:31:00Z", jitter: "1h" } as const;
+  await schedules.create(fields, { id: "fixed" });
+  await pass(60_001);
+  expect(dues()).toEqual([]);
+  for (const change of [{ enabled: true }, { misfire: "all" }, { maxRuns: 5 }] as const) {
+    expect(await schedules.change("fixed", change)).toMatchObject({ ok: true });
+    await settle();
+  }
+  await pass(3_600_000);
+  expect(dues()).toEqual(["09:31:00"]);
+});
+
+test("one that waits for its jitter can be paused, though its time has passed; one that has ended, too", async () => {
+  const { schedules, pass, dues, make } = setUp();
+  const fields = { channel: "news", data: "x", at: "2026-11-24T09:31:00Z", jitter: "1h" } as const;
+  await schedules.create(fields, { id: "fixed" });
+  const ended = await make({ delay: "1s" });
+  await pass(61_000);
+  expect(await schedules.change("fixed", { enabled: false })).toMatchObject({ ok: true });
+  expect(await schedules.change(ended.id, { enabled: false })).toMatchObject({ ok: true });
+  await pass(3_600_000);
+  expect(dues()).toEqual(["09:30:01"]);
+});
+
+test("runs by hand use up no runs of the rule, and no two runs have one number", async () => {
+  const { make, pass, store, schedules } = setUp();
+  const { id } = await make({ every: "1m", maxRuns: 2, data: "{{run}}" });
+  for (let n = 0; n < 3; n++) await schedules.run(id);
+  await pass(300_000);
+  expect(store.published.map(({ data }) => data)).toEqual(["1", "2", "3", "4", "5"]);
+  expect(await schedules.get(id)).toMatchObject({ runs: 5, nextDueAt: null });
+});
+
+test("many who change one schedule at once wait for one another", async () => {
+  const { make, schedules, store } = setUp();
+  const { id } = await make({ every: "1h" });
+  await Promise.all(Array.from({ length: 50 }, () => schedules.run(id)));
+  expect(store.published).toHaveLength(50);
+});
+
+test.each([
+  [{ data: "x".repeat(70_000) }, "data"],
+  [{ every: "1s", delay: undefined }, "every"],
+])("a message for later is not changed to %j", async (change, field) => {
+  const { schedules } = setUp();
+  await schedules.create({ channel: "news", data: "x", delay: "1m" }, { id: "once-1", message: {} });
+  expect(await schedules.change("once-1", change)).toMatchObject({ ok: false, field });
+});
+
+test("a clock that was far ahead ends no schedule for years", async () => {
+  const { make, pass, clock, schedules, scheduler } = setUp();
+  const { id } = await make({ every: "1m" });
+  clock.jumpWall(3_650 * 86_400_000);
+  scheduler.wake();
+  await settle();
+  clock.jumpWall(-3_650 * 86_400_000);
+  await schedules.change(id, { every: "2m" });
+  await settle();
+  expect((await schedules.get(id))?.nextDueAt).toBe("2026-11-24T09:32:00.000Z");
+  await pass(1);
+});

@@ -16,7 +16,7 @@ import { printable } from "../lib/printable.ts";
 import type { KeptRecord, ScheduledPublication, SchedulePorts } from "./ports.ts";
 import type { Rule } from "./rule.ts";
 import { addRuns, forgetRuns, type Run } from "./runs.ts";
-import { compile, isDone, keep, readSchedule, SCHEDULE, type Schedule } from "./stored.ts";
+import { compile, isDone, keep, numberOf, readSchedule, SCHEDULE, type Schedule } from "./stored.ts";
 import { dueNow, startOf } from "./when.ts";
 
 export interface SchedulerOptions extends SchedulePorts {
@@ -30,6 +30,8 @@ export interface SchedulerOptions extends SchedulePorts {
 const LOOK_AT_LEAST_MS = 1_000;
 /** Taken at a time: 4 ms of work, after which others have their turn. */
 const AT_ONCE = 128;
+/** A schedule with a day of missed seconds takes 3 to 15 ms to look through. */
+const TURN_MS = 4;
 /**
  * Published in one commit, in characters with what surrounds each: a thousand runs of 60 KB that are made up for would else be
  * more than may wait to be written at all, for ever. So that `AT_ONCE` of them together are half of that.
@@ -38,6 +40,8 @@ const MAX_COMMIT = 256 * 1024;
 const SURROUNDINGS = 256;
 /** A run that starts later than this has been missed; a busy process is always a little late. */
 const GRACE_MS = 60_000;
+/** What cannot be made may be one day: with other data on time zones, or another version. */
+const TRY_AGAIN_MS = 3_600_000;
 /** After a commit that failed. */
 const RETRY_MS = 1_000;
 
@@ -85,7 +89,7 @@ export class Scheduler {
       for (;;) {
         const found = await this.#options.due(SCHEDULE, clock.wallMs(), AT_ONCE);
         if (this.#stopped) return 0;
-        const results = await Promise.allSettled(found.map((record) => this.#run(record)));
+        const results = await this.#inTurns(found);
         const failures = results.filter((result) => result.status === "rejected");
         // One that cannot be made is no reason for the others to wait.
         if (found.length > 0 && failures.length === found.length) throw failures[0]?.reason;
@@ -102,6 +106,23 @@ export class Scheduler {
     }
   }
 
+  /** Runs them together, for they share a commit, but after some milliseconds lets others have their turn. */
+  async #inTurns(found: readonly KeptRecord[]): Promise<PromiseSettledResult<void>[]> {
+    const { clock } = this.#options;
+    const results: PromiseSettledResult<void>[] = [];
+    let running: Promise<void>[] = [];
+    let sinceMs = clock.monotonicMs();
+    for (const record of found) {
+      running.push(this.#run(record));
+      if (clock.monotonicMs() - sinceMs < TURN_MS) continue;
+      results.push(...(await Promise.allSettled(running)));
+      running = [];
+      sinceMs = clock.monotonicMs();
+    }
+    results.push(...(await Promise.allSettled(running)));
+    return results;
+  }
+
   async #run(record: KeptRecord): Promise<void> {
     const { clock, log, commit, onRun } = this.#options;
     const schedule = readSchedule(record);
@@ -109,7 +130,10 @@ export class Scheduler {
     if ("problem" in compiled) {
       log.error(`Schedule ${schedule.id} is put aside: ${printable(compiled.problem)}`);
       const { id, text } = schedule;
-      await commit([], [{ kind: SCHEDULE, id, data: text, expect: text }]);
+      await commit(
+        [],
+        [{ kind: SCHEDULE, id, data: text, dueMs: clock.wallMs() + TRY_AGAIN_MS, expect: text }],
+      );
       return;
     }
     const { rule, render } = compiled;
@@ -123,7 +147,7 @@ export class Scheduler {
     const handled =
       dues.at(-1) ?? dueNow({ ...rule, missedRuns: 1 }, schedule.handledMs, nowMs, 0, schedule.runs).at(-1);
     const items = dues.map((dueAtMs, index) =>
-      publicationOf(schedule, dueAtMs, schedule.runs + index + 1, nowMs, render),
+      publicationOf(schedule, dueAtMs, numberOf(schedule) + index, nowMs, render),
     );
     const runs =
       dues.length > 0 || handled === undefined
@@ -137,7 +161,7 @@ export class Scheduler {
       runs: before.runs + dues.length,
       entries: before.entries + runs.length,
     };
-    const changes = [keep(id, after, rule, text), ...addRuns(id, before.entries, runs)];
+    const changes = [keep(id, after, rule, text, nowMs), ...addRuns(id, before.entries, runs)];
     if (!(await commit(items, changes))) return;
     for (const { latenessMs } of runs.slice(0, dues.length)) onRun?.(latenessMs);
     log.debug("Schedule run", { schedule: id, runs: dues.length, latenessMs: runs.at(-1)?.latenessMs ?? 0 });

@@ -6,9 +6,9 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
-import { compileContent } from "./content.ts";
+import { check, edited, type FieldChange } from "./edited.ts";
 import type { SchedulePorts } from "./ports.ts";
-import { checkRule, type Rule } from "./rule.ts";
+import type { Rule } from "./rule.ts";
 import { addRuns, forgetRuns, type Run, readRuns } from "./runs.ts";
 import { publicationOf, runOf, type Scheduler } from "./scheduler.ts";
 import {
@@ -16,9 +16,9 @@ import {
   keep,
   type LaterMessage,
   nextDueOf,
+  numberOf,
   type Problem,
   readSchedule,
-  ruleOf,
   SCHEDULE,
   type Schedule,
   type ScheduleFields,
@@ -49,14 +49,22 @@ export interface ScheduleView extends ScheduleFields {
   readonly by?: string;
 }
 
-export type Saved = { readonly ok: true; readonly schedule: ScheduleView } | Problem;
+export type Saved =
+  /** `isNew` is set where it was not there before. */
+  { readonly ok: true; readonly schedule: ScheduleView; readonly isNew?: true } | Problem;
 export type Changed = Saved | "unknown" | "managed";
 
 /** A change that meets another one is tried again with what that one left. */
 const ATTEMPTS = 10;
 
+type Change = (
+  schedule: Schedule,
+) => { readonly ok: true; readonly stored: StoredSchedule; readonly rule: Rule } | Problem;
+
 export class Schedules {
   readonly #options: SchedulesOptions;
+  /** The last of those who are changing a schedule, by its id. */
+  readonly #busy = new Map<string, Promise<unknown>>();
 
   constructor(options: SchedulesOptions) {
     this.#options = options;
@@ -74,17 +82,17 @@ export class Schedules {
       message,
     }: { readonly id?: string; readonly by?: string; readonly message?: LaterMessage } = {},
   ): Promise<Saved> {
-    const { clock, commit, scheduler } = this.#options;
+    const { clock, commit, scheduler, timeZone } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const createdMs = clock.wallMs();
-      const checked = this.#check(id, fields, { createdMs, isLiteral: message !== undefined });
+      const checked = check(id, fields, { createdMs, timeZone, isLiteral: message !== undefined });
       if (!checked.ok) return checked;
       const made = { ...(by !== undefined && { by }), ...(message !== undefined && { message }) };
       const rest = { createdMs, handledMs: createdMs, runs: 0, entries: 0, ...made };
       const stored = { fields: checked.fields, ...rest };
       if (await commit([], [keep(id, stored, checked.rule, null)])) {
         scheduler.wake();
-        return { ok: true, schedule: viewOf({ ...stored, id }, checked.rule) };
+        return { ok: true, schedule: viewOf({ ...stored, id }, checked.rule), isNew: true };
       }
       // What was in the way may have been deleted by now.
       const there = await this.get(id);
@@ -105,34 +113,17 @@ export class Schedules {
   }
 
   /** Changes some of the fields; `undefined` takes a field away. What has been published stays as it was. */
-  change(id: string, change: { readonly [Name in keyof ScheduleFields]?: ScheduleFields[Name] | undefined }) {
-    return this.#update(id, (schedule) => {
-      const merged = { ...schedule.fields, ...change };
-      const fields = Object.fromEntries(
-        Object.entries(merged).filter(([, value]) => value !== undefined),
-      ) as unknown as ScheduleFields;
-      // After a clock was set back, what has been dealt with is past all the same.
-      const nowMs = Math.max(schedule.handledMs, this.#options.clock.wallMs());
-      // What counts from its making counts from now when that is what is changed.
-      const restarts = change.every !== undefined || change.delay !== undefined;
-      const createdMs = restarts ? nowMs : schedule.createdMs;
-      const checked = this.#check(id, fields, {
-        createdMs,
-        nowMs,
-        isLiteral: schedule.message !== undefined,
-      });
-      if (!checked.ok) return checked;
-      const isSameRule = !restarts && isSame(ruleOf(schedule.fields), ruleOf(checked.fields));
-      // Switched on again, or with other times, it starts from now: what passed meanwhile was not wanted. Where only what is
-      // published changes, a run that is being waited for is still made.
-      const handledMs = isSameRule ? schedule.handledMs : nowMs;
-      const stored = { ...storedOf(schedule), fields: checked.fields, createdMs, handledMs };
-      return { ok: true, stored, rule: checked.rule };
-    });
+  change(id: string, change: FieldChange): Promise<Changed> {
+    const { clock, timeZone } = this.#options;
+    return this.#update(id, (schedule) => edited(schedule, change, { wallMs: clock.wallMs(), timeZone }));
   }
 
   /** `false` if there is none; `"managed"` if flags say that there is. */
-  async delete(id: string): Promise<boolean | "managed"> {
+  delete(id: string): Promise<boolean | "managed"> {
+    return this.#inTurn(id, () => this.#delete(id));
+  }
+
+  async #delete(id: string): Promise<boolean | "managed"> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const schedule = await this.#find(id);
       if (schedule === undefined) return false;
@@ -144,7 +135,11 @@ export class Schedules {
   }
 
   /** Publishes now, beside what is due. */
-  async run(id: string): Promise<Run | undefined> {
+  run(id: string): Promise<Run | undefined> {
+    return this.#inTurn(id, () => this.#run(id));
+  }
+
+  async #run(id: string): Promise<Run | undefined> {
     const { clock, commit } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const schedule = await this.#find(id);
@@ -155,12 +150,13 @@ export class Schedules {
       const { idempotencyKey: _, ...item } = publicationOf(
         schedule,
         nowMs,
-        schedule.runs + 1,
+        numberOf(schedule),
         nowMs,
         compiled.render,
       );
       const run = { ...runOf({ ...compiled.rule, jitterMs: 0 }, nowMs, nowMs, "manual"), latenessMs: 0 };
-      const after = { ...storedOf(schedule), runs: schedule.runs + 1, entries: schedule.entries + 1 };
+      const { manualRuns = 0, entries } = schedule;
+      const after = { ...storedOf(schedule), manualRuns: manualRuns + 1, entries: entries + 1 };
       const changes = [
         keep(id, after, compiled.rule, schedule.text),
         ...addRuns(id, schedule.entries, [run]),
@@ -183,13 +179,13 @@ export class Schedules {
     fromMs = this.#options.clock.wallMs(),
     count: number,
   ): { readonly ok: true; readonly dueMs: readonly number[] } | Problem {
-    const checked = this.#check("preview", fields, { createdMs: fromMs });
+    const checked = check("preview", fields, { createdMs: fromMs, timeZone: this.#options.timeZone });
     return checked.ok ? { ok: true, dueMs: preview(checked.rule, fromMs, count) } : checked;
   }
 
   /** Has the schedule that flags describe be there as they say, or not be there. What it has done stays. */
   async manage(id: string, fields: ScheduleFields | undefined): Promise<void> {
-    const { clock, commit, scheduler } = this.#options;
+    const { clock, commit, scheduler, timeZone } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const schedule = await this.#find(id);
       const expect = schedule?.text ?? null;
@@ -200,7 +196,7 @@ export class Schedules {
         continue;
       }
       const nowMs = clock.wallMs();
-      const checked = this.#check(id, fields, { createdMs: nowMs });
+      const checked = check(id, fields, { createdMs: nowMs, timeZone });
       if (!checked.ok) throw new Error(`${checked.field}: ${checked.problem}`);
       // As it was before the restart, it goes on as if there had been none.
       if (schedule?.managed && isSame(schedule.fields, checked.fields)) return;
@@ -218,12 +214,25 @@ export class Schedules {
     throw new Error("the schedule is changed again and again");
   }
 
-  async #update(
-    id: string,
-    change: (
-      schedule: Schedule,
-    ) => { readonly ok: true; readonly stored: StoredSchedule; readonly rule: Rule } | Problem,
-  ): Promise<Changed> {
+  /** Those who change one schedule wait for one another: each would find the other's change in its way. */
+  async #inTurn<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#busy.get(id);
+    const turn = Promise.resolve(before)
+      .catch(() => {})
+      .then(work);
+    this.#busy.set(id, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#busy.get(id) === turn) this.#busy.delete(id);
+    }
+  }
+
+  #update(id: string, change: Change): Promise<Changed> {
+    return this.#inTurn(id, () => this.#updateNow(id, change));
+  }
+
+  async #updateNow(id: string, change: Change): Promise<Changed> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const schedule = await this.#find(id);
       if (schedule === undefined) return "unknown";
@@ -242,29 +251,7 @@ export class Schedules {
     const record = await this.#options.record(SCHEDULE, id);
     return record === undefined ? undefined : readSchedule(record);
   }
-
-  /** With the zone filled in: a server that moves must not move its schedules. */
-  #check(
-    id: string,
-    fields: ScheduleFields,
-    { createdMs, nowMs = createdMs, isLiteral = false }: CheckContext,
-  ) {
-    const { timeZone = this.#options.timeZone } = fields;
-    const checked = checkRule(ruleOf(fields), { id, createdMs, timeZone }, nowMs);
-    if (!checked.ok) return checked;
-    const content = isLiteral ? LITERAL : compileContent(fields.data, { timeZone: checked.rule.timeZone });
-    if (!content.ok) return content;
-    return { ok: true as const, rule: checked.rule, fields: { ...fields, timeZone: checked.rule.timeZone } };
-  }
 }
-
-interface CheckContext {
-  readonly createdMs: number;
-  readonly nowMs?: number;
-  readonly isLiteral?: boolean;
-}
-
-const LITERAL = { ok: true } as const;
 
 function storedOf({ id: _, text: __, ...stored }: Schedule): StoredSchedule {
   return stored;
@@ -280,7 +267,7 @@ function isSame(one: object, other: object): boolean {
 }
 
 function viewOf(schedule: StoredSchedule & { readonly id: string }, rule: Rule | undefined): ScheduleView {
-  const { id, fields, createdMs, runs, managed, by } = schedule;
+  const { id, fields, createdMs, managed, by } = schedule;
   const dueMs = rule === undefined ? undefined : nextDueOf(schedule, rule);
   return {
     id,
@@ -288,7 +275,7 @@ function viewOf(schedule: StoredSchedule & { readonly id: string }, rule: Rule |
     timeZone: rule?.timeZone ?? fields.timeZone ?? "",
     enabled: fields.enabled !== false,
     createdAt: new Date(createdMs).toISOString(),
-    runs,
+    runs: numberOf(schedule) - 1,
     nextDueAt: dueMs === undefined ? null : new Date(dueMs).toISOString(),
     ...(managed && { managed }),
     ...(by !== undefined && { by }),

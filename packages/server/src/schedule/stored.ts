@@ -22,8 +22,10 @@ export interface StoredSchedule {
   readonly createdMs: number;
   /** The due time up to which everything has been dealt with; at first when it was made. */
   readonly handledMs: number;
-  /** Publications made on time or made up for. */
+  /** Publications made on time or made up for: those that `maxRuns` bounds. */
   readonly runs: number;
+  /** Publications that somebody asked for. */
+  readonly manualRuns?: number;
   /** Entries in its list of runs so far, those that are forgotten included. */
   readonly entries: number;
   /** Set where flags, not the API, say what it is. */
@@ -77,6 +79,11 @@ export function ruleOf(fields: ScheduleFields): RuleFields {
   return rule;
 }
 
+/** The number of the publication that comes next. */
+export function numberOf({ runs, manualRuns = 0 }: StoredSchedule): number {
+  return runs + manualRuns + 1;
+}
+
 /** The time of its next run, jitter left out; `undefined` if there is none. */
 export function nextDueOf({ handledMs, runs }: StoredSchedule, rule: Rule): number | undefined {
   return nextDueAfter(rule, handledMs, runs);
@@ -91,9 +98,15 @@ export function isDone(schedule: StoredSchedule, rule: Rule): boolean {
 }
 
 /** The change that keeps it, and has it found when its next run is to start, or when it is to be forgotten. */
-export function keep(id: string, stored: StoredSchedule, rule: Rule, expect: string | null): RecordChange {
+export function keep(
+  id: string,
+  stored: StoredSchedule,
+  rule: Rule,
+  expect: string | null,
+  nowMs = 0,
+): RecordChange {
   const dueAtMs = nextDueOf(stored, rule);
-  const dueMs = dueAtMs === undefined ? forgottenAt(stored, rule) : startOf(rule, dueAtMs);
+  const dueMs = dueAtMs === undefined ? forgottenAt(stored, rule, nowMs) : startOf(rule, dueAtMs);
   return {
     kind: SCHEDULE,
     id,
@@ -103,6 +116,6 @@ export function keep(id: string, stored: StoredSchedule, rule: Rule, expect: str
   };
 }
 
-function forgottenAt(stored: StoredSchedule, rule: Rule): number | undefined {
-  return isDone(stored, rule) ? stored.handledMs + FORGOTTEN_AFTER_MS : undefined;
+function forgottenAt(stored: StoredSchedule, rule: Rule, nowMs: number): number | undefined {
+  return isDone(stored, rule) ? Math.max(nowMs, stored.handledMs) + FORGOTTEN_AFTER_MS : undefined;
 }

@@ -187,9 +187,12 @@ test("publishing for later makes a schedule, which its key finds again, also whe
   expect(later.status).toBe(202);
   expect(later.body.dueAt).toBe("2026-11-24T10:30:00.000Z");
   const again = await call("POST", "/v1/channels/a/messages", { data: 2, delay: "5h", idempotencyKey: "k" });
-  expect(again.body).toEqual(later.body);
+  expect(again.body).toEqual({ ...later.body, duplicate: true });
   const now = await call("POST", "/v1/channels/a/messages", { data: 3, idempotencyKey: "k" });
-  expect({ status: now.status, body: now.body }).toEqual({ status: 202, body: later.body });
+  expect({ status: now.status, body: now.body }).toEqual({
+    status: 202,
+    body: { ...later.body, duplicate: true },
+  });
   expect(await schedules.get(later.body.schedule)).toMatchObject({ by: "admin", channel: "a" });
   expect((await call("GET", "/v1/channels")).body.channels).toEqual([]);
   clock.advance(3_600_000);

@@ -4,7 +4,8 @@ import { MAX_DATA_BYTES } from "@carillon/protocol/limits";
 import { z } from "zod";
 import type { Access } from "../../hub/access.ts";
 import type { Hub } from "../../hub/hub.ts";
-import type { Schedules } from "../../schedule/schedules.ts";
+import { parseDuration } from "../../lib/duration.ts";
+import type { Schedules, ScheduleView } from "../../schedule/schedules.ts";
 import { json, Refusal, type Route, route } from "./route.ts";
 import {
   batch,
@@ -140,7 +141,7 @@ async function later(
   const message = idempotencyKey === undefined ? {} : { idempotencyKey };
   const made = await schedules.create(fields, { ...(id !== undefined && { id }), by, message });
   if (!made.ok) throw new Refusal(400, "bad_field", `${made.field}: ${made.problem}`);
-  return json(202, { schedule: made.schedule.id, dueAt: made.schedule.nextDueAt });
+  return acceptedForLater(made.schedule, made.isNew !== true);
 }
 
 /** The answer where this idempotency key was used to publish for later. */
@@ -150,7 +151,15 @@ async function waitingOf(
 ): Promise<Response | undefined> {
   if (idempotencyKey === undefined) return undefined;
   const there = await schedules.get(idOf(channel, idempotencyKey));
-  return there && json(202, { schedule: there.id, dueAt: there.nextDueAt });
+  return there && acceptedForLater(there, true);
+}
+
+/** Also when it has been published since. */
+function acceptedForLater(made: ScheduleView, isRepeat: boolean): Response {
+  const { id, nextDueAt, at, delay, createdAt } = made;
+  const dueMs = at === undefined ? Date.parse(createdAt) + (parseDuration(delay ?? "") ?? 0) : Date.parse(at);
+  const dueAt = nextDueAt ?? new Date(dueMs).toISOString();
+  return json(202, { schedule: id, dueAt, ...(isRepeat && { duplicate: true }) });
 }
 
 function idOf(channel: string, idempotencyKey: string): string {
@@ -178,7 +187,7 @@ function itemOf(channel: string, said: Loose<PublishOptions> & { data: Json }, p
 }
 
 /** @throws {Refusal} if this is more than they may publish a second. */
-function takePublishes(hub: Hub, access: Access, count: number): void {
+export function takePublishes(hub: Hub, access: Access, count: number): void {
   const waitMs = hub.takePublishes(access.who, count);
   if (waitMs === 0) return;
   const headers = { "retry-after": String(Math.ceil(waitMs / 1_000)) };

@@ -22,7 +22,7 @@ export function allRoutes({ hub, apiKeys, schedules, backups }: RoutePorts): Rou
     ...messageRoutes(hub, schedules),
     ...channelRoutes(hub),
     ...sessionRoutes(hub),
-    ...scheduleRoutes(schedules),
+    ...scheduleRoutes(hub, schedules),
     ...tokenRoutes(hub, apiKeys),
     ...backupRoutes(backups),
   ];

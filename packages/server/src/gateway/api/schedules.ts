@@ -1,9 +1,11 @@
 /** Recurring and one-off publications. */
 import { z } from "zod";
 import type { Access } from "../../hub/access.ts";
+import type { Hub } from "../../hub/hub.ts";
 import { parseRfc3339 } from "../../schedule/rfc3339.ts";
-import type { Changed, Schedules } from "../../schedule/schedules.ts";
+import type { Changed, Schedules, ScheduleView } from "../../schedule/schedules.ts";
 import type { ScheduleFields } from "../../schedule/stored.ts";
+import { takePublishes } from "./messages.ts";
 import { json, notFound, Refusal, type Route, route } from "./route.ts";
 import { channelName, deliveryOptions, jsonData, numeral, pageQuery } from "./schemas.ts";
 
@@ -48,13 +50,19 @@ const rule = {
 const { idempotencyKey: _, ...delivery } = deliveryOptions;
 const fields = { channel: channelName, data: jsonData, ...rule, ...delivery };
 const newSchedule = z.strictObject(fields).meta({ id: "NewSchedule" });
+/** A channel is always there, and null is data like any other. */
 const schedulePatch = z
-  .strictObject(
-    Object.fromEntries(
-      Object.entries(fields).map(([name, schema]) => [name, (schema as z.ZodType).nullish()]),
-    ) as unknown as Record<keyof typeof fields, z.ZodType>,
-  )
-  .meta({ id: "SchedulePatch", description: "what is null is taken away" });
+  .strictObject({
+    channel: channelName.optional(),
+    data: jsonData.optional(),
+    ...(Object.fromEntries(
+      Object.entries({ ...rule, ...delivery }).map(([name, schema]) => [
+        name,
+        (schema as z.ZodType).nullish(),
+      ]),
+    ) as unknown as Record<keyof typeof rule | keyof typeof delivery, z.ZodType>),
+  })
+  .meta({ id: "SchedulePatch", description: "what is null is taken away, but for data" });
 
 const time = z.string().meta({ format: "date-time" });
 const schedule = z
@@ -84,7 +92,7 @@ const params = z.strictObject({ schedule: z.string().max(64) });
 const NOT_FOUND = { description: "there is none of this id" };
 const MANAGED = { description: "the server's flags say what it is, and no request" };
 
-export function scheduleRoutes(all: Schedules): Route[] {
+export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
   /** One that is not for this token is as if it were not there. */
   const find = async (access: Access, id: string) => {
     const found = await all.get(id);
@@ -103,12 +111,8 @@ export function scheduleRoutes(all: Schedules): Route[] {
       answers: { 200: { description: "a page", schema: schedules } },
     },
     async ({ access, query: { after = "", limit = 100 } }) => {
-      const found = await all.list(after, limit + 1);
-      const page = found.slice(0, limit).filter(({ channel }) => access.may("publish", channel));
-      return json(200, {
-        schedules: page,
-        next: found.length > limit ? (found[limit - 1]?.id ?? null) : null,
-      });
+      const page = await visible(all, access, after, limit);
+      return json(200, page);
     },
   );
   const create = route(
@@ -125,6 +129,7 @@ export function scheduleRoutes(all: Schedules): Route[] {
     async ({ access, body }) => {
       const wanted = body as ScheduleFields;
       mayPublish(access, wanted.channel);
+      takePublishes(hub, access, 1);
       return json(201, answerOf(await all.create(wanted, { by: access.who }), ""));
     },
   );
@@ -151,8 +156,12 @@ export function scheduleRoutes(all: Schedules): Route[] {
     ({ body }) => {
       const { from, count = 10, channel = "preview", data = "preview", ...rest } = body ?? {};
       const fromMs = from === undefined ? undefined : parseRfc3339(from);
-      if (from !== undefined && fromMs === undefined) {
-        throw new Refusal(400, "bad_field", "from: a time such as 2026-11-24T09:30:00Z is expected");
+      if (from !== undefined && (fromMs === undefined || fromMs < 0)) {
+        throw new Refusal(
+          400,
+          "bad_field",
+          "from: a time such as 2026-11-24T09:30:00Z is expected, from 1970 on",
+        );
       }
       const previewed = all.preview({ ...rest, channel, data } as ScheduleFields, fromMs, count);
       if (!previewed.ok) throw new Refusal(400, "bad_field", `${previewed.field}: ${previewed.problem}`);
@@ -186,7 +195,7 @@ export function scheduleRoutes(all: Schedules): Route[] {
       const change = Object.fromEntries(
         Object.entries((body ?? {}) as Record<string, unknown>).map(([name, value]) => [
           name,
-          value ?? undefined,
+          name === "data" ? value : (value ?? undefined),
         ]),
       ) as Partial<ScheduleFields>;
       if (change.channel !== undefined) mayPublish(access, change.channel);
@@ -222,6 +231,7 @@ export function scheduleRoutes(all: Schedules): Route[] {
     },
     async ({ access, params: { schedule: id } }) => {
       await find(access, id);
+      takePublishes(hub, access, 1);
       const made = await all.run(id);
       if (made === undefined) throw notFound(`there is no schedule ${id}`);
       return json(201, made);
@@ -244,6 +254,31 @@ export function scheduleRoutes(all: Schedules): Route[] {
     },
   );
   return [list, create, look, get, patch, remove, runNow, past];
+}
+
+/** Schedules looked at for one page: a token that may see few of a million must not have them all read. */
+const MOST_LOOKED_AT = 5_000;
+const AT_ONCE = 200;
+
+/** A page of those of `access`'s channels. `next` is the last one on it, or where looking ended. */
+async function visible(
+  all: Schedules,
+  access: Access,
+  after: string,
+  limit: number,
+): Promise<{ schedules: readonly ScheduleView[]; next: string | null }> {
+  const found: ScheduleView[] = [];
+  let last = after;
+  for (let looked = 0; looked < MOST_LOOKED_AT; looked += AT_ONCE) {
+    const some = await all.list(last, AT_ONCE);
+    for (const each of some) {
+      if (found.length === limit) return { schedules: found, next: found.at(-1)?.id ?? null };
+      if (access.may("publish", each.channel)) found.push(each);
+      last = each.id;
+    }
+    if (some.length < AT_ONCE) return { schedules: found, next: null };
+  }
+  return { schedules: found, next: last };
 }
 
 function mayPublish(access: Access, channel: string): void {

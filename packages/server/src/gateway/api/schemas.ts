@@ -114,7 +114,8 @@ export const published = z
 export const scheduled = z
   .object({
     schedule: z.string(),
-    dueAt: time.nullable().meta({ description: "null if it has been published already" }),
+    dueAt: time,
+    duplicate: z.literal(true).optional().meta({ description: "the idempotency key was known" }),
   })
   .meta({ id: "Scheduled" });
 

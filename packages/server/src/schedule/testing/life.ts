@@ -215,13 +215,13 @@ export class Life {
     const [schedules = seen[0]] = seen;
     for (const [id, expected] of model.alive) {
       const view = await this.#within(schedules?.get(id) ?? Promise.resolve(undefined));
-      const { fields, createdMs, runs, log } = expected;
+      const { fields, createdMs, runs, manual, log } = expected;
       const nextMs = model.nextDue(expected);
       expect(view, id).toMatchObject({
         ...fields,
         enabled: fields.enabled !== false,
         createdAt: iso(createdMs),
-        runs,
+        runs: runs + manual,
         nextDueAt: nextMs === Number.POSITIVE_INFINITY ? null : iso(nextMs),
       });
       const told = await this.#within(schedules?.runs(id) ?? Promise.resolve(undefined));
@@ -237,7 +237,7 @@ export class Life {
     }
     if (engine !== undefined) {
       const kept = await engine.channels("", 10);
-      const published = [...alive, ...model.ended].reduce((sum, { runs }) => sum + runs, 0);
+      const published = [...alive, ...model.ended].reduce((sum, { runs, manual }) => sum + runs + manual, 0);
       expect(kept.reduce((sum, { offset }) => sum + offset, 0)).toBe(published);
     }
   }

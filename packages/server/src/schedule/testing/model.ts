@@ -38,12 +38,17 @@ export interface Expected {
   /** The due time up to which nothing is left to do. */
   handledMs: number;
   runs: number;
+  /** Those that were asked for. */
+  manual: number;
   readonly log: Run[];
   readonly stretches: Stretch[];
 }
 
 const GRACE_MS = 60_000;
 const KEPT = 100;
+/** Where one of these changes, a schedule starts from then. */
+const TIMES = ["every", "align", "cron", "at", "delay", "timeZone"] as const;
+
 /** What `misfire: all` makes up for at most; beyond it, runs may be missing. */
 const MOST = 1_000;
 
@@ -77,17 +82,20 @@ export class Model {
       if (before === undefined) return "changed, and was not there";
       const { change } = op;
       const fields = { ...before.fields, ...change };
-      const restarts = change.every !== undefined || change.delay !== undefined;
-      const hasOtherRule = restarts || RULE_FIELDS.some((name) => fields[name] !== before.fields[name]);
+      const differs = (name: keyof typeof fields) => fields[name] !== before.fields[name];
+      const restarts = differs("every") || differs("delay");
+      const isSwitchedOn = before.fields.enabled === false && fields.enabled !== false;
+      const startsAnew = isSwitchedOn || TIMES.some(differs);
+      const hasOtherRule = RULE_FIELDS.some(differs);
       const fromMs = Math.max(before.handledMs, wallMs);
       if (restarts) before.createdMs = fromMs;
       this.made.add(`${op.id} ${iso(before.createdMs)}`);
-      if (hasOtherRule) before.handledMs = fromMs;
+      if (startsAnew) before.handledMs = fromMs;
       before.fields = fields;
       if (hasOtherRule) this.#begin(before);
     } else {
       if (op.kind === "create" && before !== undefined) return "made, and was there";
-      const kept = before ?? { runs: 0, log: [], stretches: [], handledMs: 0 };
+      const kept = before ?? { runs: 0, manual: 0, log: [], stretches: [], handledMs: 0 };
       const handledMs = Math.max(kept.handledMs, wallMs);
       const expected = { ...kept, fields: op.fields, createdMs: wallMs, handledMs };
       this.alive.set(op.id, expected);
@@ -109,10 +117,10 @@ export class Model {
   ): string | undefined {
     const [item] = items;
     if (before === undefined || item === undefined) return "run by hand, and was not there";
-    before.runs += 1;
+    before.manual += 1;
     const [dueAt, startedAt] = [iso(wallMs), iso(wallMs)];
     before.log.push({ dueAt, startedAt, latenessMs: 0, outcome: "manual" });
-    return this.#wrongIn(item, before.fields, { dueAt, run: before.runs });
+    return this.#wrongIn(item, before.fields, { dueAt, run: before.runs + before.manual });
   }
 
   #noteRuns({ items, changes, wallMs }: Commit, before: Expected | undefined): string | undefined {
@@ -128,7 +136,9 @@ export class Model {
     }
     if (items.length > 0 && this.pending(before, wallMs).length > MOST) before.stretches.length = 0;
     const wrong = items
-      .map((item, at) => this.#wrongIn(item, before.fields, { dueAt: item.dueAt, run: before.runs + at + 1 }))
+      .map((item, at) =>
+        this.#wrongIn(item, before.fields, { dueAt: item.dueAt, run: before.runs + before.manual + at + 1 }),
+      )
       .find((problem) => problem !== undefined);
     before.runs += items.length;
     before.handledMs = Math.max(before.handledMs, ...entries.map(({ dueAt }) => Date.parse(dueAt)));
