@@ -76,8 +76,7 @@ async function run(args: readonly string[]): Promise<void> {
 
 async function measure({ subscribers, rate, seconds, dir: parent }: Options): Promise<Round> {
   const dir = mkdtempSync(join(parent, "carillon-bench-"));
-  const limits = ["--max-handshakes-per-second", "1000000"];
-  const server = await startServer([...onDisk(join(dir, "data"), KEY), ...limits], 0, dir);
+  const server = await startServer(onDisk(join(dir, "data"), KEY), 0, dir);
   try {
     const base = `127.0.0.1:${server.port}`;
     const latencies: number[] = [];
