@@ -124,7 +124,7 @@ test("what is refused is counted once, by the code that was told, and so is ever
 test("the process, its loop and its schedule", async () => {
   await using server = await Server.start(["--push-every", "1s"]);
   await using client = await Client.connect("ws", server.wsUrl);
-  await client.next(2);
+  await client.next(3);
   const families = await read(server);
   const version = (await Bun.file(join(root, "packages/server/package.json")).json()).version;
   expect(sampleOf(families, `carillon_build_info{version="${version}",bun="${Bun.version}"}`)).toBe(1);
@@ -136,9 +136,9 @@ test("the process, its loop and its schedule", async () => {
   expect(sampleOf(families, "process_cpu_seconds_total")).toBeWithin(0.01, 60);
   const ageS = Date.now() / 1_000 - sampleOf(families, "process_start_time_seconds");
   expect(ageS).toBeWithin(1.5, 60);
-  expect(sampleOf(families, "carillon_schedule_lateness_seconds_count")).toBe(2);
+  expect(sampleOf(families, "carillon_schedule_lateness_seconds_count")).toBe(3);
   expect(sampleOf(families, "carillon_schedule_lateness_seconds_sum")).toBeLessThan(2);
-  expect(sampleOf(families, "carillon_event_loop_lag_seconds_count")).toBeGreaterThanOrEqual(2);
+  expect(sampleOf(families, "carillon_event_loop_lag_seconds_count")).toBeGreaterThanOrEqual(1);
 });
 
 test("no label holds a channel, an address, a device or the name of a key", async () => {
