@@ -4,7 +4,15 @@ import { isDeep } from "@carillon/protocol/json";
 import { MAX_DATA_BYTES, MAX_DEPTH } from "@carillon/protocol/limits";
 import { compileContent } from "./content.ts";
 import { checkRule, compileRule, type Rule } from "./rule.ts";
-import { type Problem, ruleOf, type Schedule, type ScheduleFields, type StoredSchedule } from "./stored.ts";
+import {
+  compile,
+  nextDueOf,
+  type Problem,
+  ruleOf,
+  type Schedule,
+  type ScheduleFields,
+  type StoredSchedule,
+} from "./stored.ts";
 
 export interface CheckContext {
   readonly createdMs: number;
@@ -86,11 +94,17 @@ export function edited(
   });
   if (!checked.ok) return checked;
   // Where only what is published changes, a run that is being waited for is still made.
-  const handledMs = startsAnew ? nowMs : kept.handledMs;
+  // One that had ended and is to go on has missed nothing: its times since then were none.
+  const handledMs = startsAnew || hasEnded(schedule) ? nowMs : kept.handledMs;
   const about = message === undefined ? {} : { message };
   return {
     ok: true,
     stored: { ...kept, ...about, fields: checked.fields, createdMs, handledMs },
     rule: checked.rule,
   };
+}
+
+function hasEnded(schedule: Schedule): boolean {
+  const compiled = compile(schedule);
+  return "rule" in compiled && nextDueOf(schedule, { ...compiled.rule, enabled: true }) === undefined;
 }

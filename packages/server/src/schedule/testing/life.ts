@@ -118,8 +118,10 @@ export class Life {
     else if (chance < 0.5) change({ enabled: false });
     else if (chance < 0.7) change({ enabled: true });
     else if (chance < 0.8) change({ data: "changed, {{run}} at {{dueAt}}" });
-    else if (chance < 0.9) change(pick([{ jitter: "2s" }, { misfire: "all" }, { maxRuns: 20 }] as const));
-    else {
+    else if (chance < 0.9) {
+      const until = iso(node.clock.wallMs() + HOUR_MS);
+      change(pick([{ jitter: "2s" }, { misfire: "all" }, { maxRuns: 20 }, { until }] as const));
+    } else {
       // Its way of saying when, with another value.
       const { every, cron } = model.alive.get(id)?.fields ?? {};
       if (every !== undefined) change({ every: pick(["1s", "10s", "2m"]) });

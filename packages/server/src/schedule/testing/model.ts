@@ -85,7 +85,10 @@ export class Model {
       const differs = (name: keyof typeof fields) => fields[name] !== before.fields[name];
       const restarts = differs("every") || differs("delay");
       const isSwitchedOn = before.fields.enabled === false && fields.enabled !== false;
-      const startsAnew = isSwitchedOn || TIMES.some(differs);
+      const hasEnded = !Number.isFinite(
+        this.nextDue({ ...before, fields: { ...before.fields, enabled: true } }),
+      );
+      const startsAnew = isSwitchedOn || hasEnded || TIMES.some(differs);
       const hasOtherRule = RULE_FIELDS.some(differs);
       const fromMs = Math.max(before.handledMs, wallMs);
       if (restarts) before.createdMs = fromMs;
