@@ -80,9 +80,9 @@ test.each([
 });
 
 test("--delay with an idempotency key that was used before", async () => {
-  const answer = () => answerWith({ ...later, dueAt: null }, 202);
+  const answer = () => answerWith({ ...later, duplicate: true }, 202);
   const { out } = await run(["news", "Tea", "--delay", "3m", "--idempotency-key", "i"], { answer });
-  expect(out).toEqual(["Already published: the idempotency key is known"]);
+  expect(out).toEqual(["Accepted before, for 2026-11-24T09:33:00.000Z: the idempotency key is known"]);
 });
 
 test("--json prints the server's answer", async () => {

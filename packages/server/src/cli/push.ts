@@ -98,10 +98,14 @@ function describe({
 }
 
 function describeLater(
-  { schedule, dueAt }: { readonly schedule: string; readonly dueAt: string | null },
+  {
+    schedule,
+    dueAt,
+    duplicate,
+  }: { readonly schedule: string; readonly dueAt: string; readonly duplicate?: true | undefined },
   { clock }: Pick<Io, "clock">,
 ): string {
-  if (dueAt === null) return "Already published: the idempotency key is known";
+  if (duplicate) return `Accepted before, for ${dueAt}: the idempotency key is known`;
   const when = inWords(Date.parse(dueAt), clock.wallMs());
   return `To be published ${when}; carillon schedules delete ${printable(schedule)} cancels it`;
 }
