@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Hub } from "../../hub/hub.ts";
 import type { Session } from "../../hub/session.ts";
-import { json, notFound, type Route, route } from "./route.ts";
+import { json, notFound, pageOf, type Route, route } from "./route.ts";
 import { channel, channelName, channels, pageQuery, sessions } from "./schemas.ts";
 
 /** Of a session's channels, those that are named; one may have 10,000. */
@@ -21,8 +21,7 @@ export function channelRoutes(hub: Hub): Route[] {
     },
     async ({ query: { after = "", limit = 100 } }) => {
       const infos = await hub.channels(after, limit + 1);
-      const page = infos.slice(0, limit);
-      const next = infos.length > limit ? page.at(-1)?.channel : null;
+      const { page, next } = pageOf(infos, limit, (info) => info.channel);
       const withCount = page.map((info) => ({ ...info, subscribers: hub.subscribersOf(info.channel) }));
       return json(200, { channels: withCount, next });
     },
@@ -61,8 +60,8 @@ export function sessionRoutes(hub: Hub): Route[] {
     },
     ({ query: { after = "", limit = 100 } }) => {
       const found = [...hub.sessions].filter(({ info: { id } }) => after === "" || isLater(id, after));
-      const page = found.sort((one, other) => (isLater(one.info.id, other.info.id) ? 1 : -1)).slice(0, limit);
-      const next = found.length > limit ? (page.at(-1)?.info.id ?? null) : null;
+      found.sort((one, other) => (isLater(one.info.id, other.info.id) ? 1 : -1));
+      const { page, next } = pageOf(found, limit, ({ info }) => info.id);
       return json(200, { sessions: page.map(sessionOf), next });
     },
   );

@@ -110,6 +110,20 @@ export function notFound(what: string): Refusal {
   return new Refusal(404, "not_found", what);
 }
 
+/**
+ * A page of what was `found` where one more than `limit` was asked for, and the `after` of the next page: null when there is
+ * none.
+ */
+export function pageOf<Item>(
+  found: readonly Item[],
+  limit: number,
+  nameOf: (item: Item) => string,
+): { readonly page: readonly Item[]; readonly next: string | null } {
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  return { page, next: found.length > limit && last !== undefined ? nameOf(last) : null };
+}
+
 const JSON_HEADERS = { "content-type": "application/json; charset=utf-8" };
 
 /** An answer in JSON; a text is taken for JSON that is written already. */

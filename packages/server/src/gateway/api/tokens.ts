@@ -4,7 +4,7 @@ import type { Access } from "../../hub/access.ts";
 import { type ApiKey, type ApiKeys, KeyRefused, keyName } from "../../hub/api-keys.ts";
 import { grantFields } from "../../hub/grants.ts";
 import type { Hub } from "../../hub/hub.ts";
-import { json, notFound, Refusal, type Route, route } from "./route.ts";
+import { json, notFound, pageOf, Refusal, type Route, route } from "./route.ts";
 import { pageQuery } from "./schemas.ts";
 
 /** RFC 3339 knows no later one. */
@@ -63,8 +63,7 @@ export function tokenRoutes(hub: Hub, apiKeys: ApiKeys): Route[] {
     },
     ({ query: { after = "", limit = 100 } }) => {
       const keys = apiKeys.list(after, limit + 1);
-      const page = keys.slice(0, limit);
-      const next = keys.length > limit ? (page.at(-1)?.id ?? null) : null;
+      const { page, next } = pageOf(keys, limit, ({ id }) => id);
       return json(200, { tokens: page.map(told), next });
     },
   );
