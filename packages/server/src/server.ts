@@ -203,27 +203,21 @@ export function restoreInto(dir: string, file: string): void {
   stageRestore(dir, file);
 }
 
+/** The type checker refuses a list that lacks one. */
+const LIMITS: Readonly<Record<keyof Limits, true>> = {
+  maxConnections: true,
+  maxConnectionsPerAddress: true,
+  maxStreams: true,
+  maxHandshakesPerSecond: true,
+  maxFramesPerSecond: true,
+  maxBytesPerSecond: true,
+  maxPublishesPerSecond: true,
+  maxSubscriptions: true,
+};
+
 function limitsOf(config: Config): Limits {
-  const {
-    maxConnections,
-    maxConnectionsPerAddress,
-    maxStreams,
-    maxHandshakesPerSecond,
-    maxFramesPerSecond,
-    maxBytesPerSecond,
-    maxPublishesPerSecond,
-    maxSubscriptions,
-  } = config;
-  return {
-    maxConnections,
-    maxConnectionsPerAddress,
-    maxStreams,
-    maxHandshakesPerSecond,
-    maxFramesPerSecond,
-    maxBytesPerSecond,
-    maxPublishesPerSecond,
-    maxSubscriptions,
-  };
+  const names = Object.keys(LIMITS) as (keyof Limits)[];
+  return Object.fromEntries(names.map((name) => [name, config[name]])) as Record<keyof Limits, number>;
 }
 
 function keepsFiles({ memory, engine }: Config): boolean {
