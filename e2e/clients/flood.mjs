@@ -1,18 +1,9 @@
 // So many handshakes a second, each on a connection of its own; those that are let in stay. Tells a line each second:
 // how many were answered with which status, with which Retry-After, and how many not at all. To the end of its input.
 import { connect } from "node:net";
+import { HANDSHAKE } from "./handshake.mjs";
 
 const [port, perSecond] = process.argv.slice(2).map(Number);
-const HANDSHAKE = [
-  "GET /ws HTTP/1.1",
-  "Host: 127.0.0.1",
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "",
-  "",
-].join("\r\n");
 
 const told = { sent: 0, statuses: {}, retryAfter: {}, unanswered: 0 };
 const count = (counts, key) => {
@@ -23,7 +14,7 @@ function knock() {
   told.sent += 1;
   const socket = connect({ port, host: "127.0.0.1" });
   let isAnswered = false;
-  socket.on("connect", () => socket.write(HANDSHAKE));
+  socket.on("connect", () => socket.write(`${HANDSHAKE}\r\n`));
   socket.on("data", (data) => {
     if (isAnswered) return;
     isAnswered = true;

@@ -1,17 +1,9 @@
 // So many connections that never finish what they have begun: each writes a start, and then a byte each half second. Tells
 // when all are connected, and a line when one is cut off: after how many milliseconds, with which answer.
 import { connect } from "node:net";
+import { HANDSHAKE } from "./handshake.mjs";
 
 const [port, count, kind, key] = process.argv.slice(2);
-const HANDSHAKE = [
-  "GET /ws HTTP/1.1",
-  "Host: 127.0.0.1",
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "",
-].join("\r\n");
 const BODY = `POST /v1/batch HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer ${key}\r\n`;
 /** The head of a text frame of 60,000 bytes, masked with zeros. */
 const FRAME = Buffer.from([0x81, 0xfe, 0xea, 0x60, 0, 0, 0, 0]);
