@@ -15,8 +15,8 @@
 import type { Json } from "@carillon/protocol/frames";
 import { MAX_DATA_BYTES, MAX_DEPTH } from "@carillon/protocol/limits";
 import { printable } from "../lib/printable.ts";
+import { type TimeZone, timeZone } from "../lib/zones.ts";
 import { parseTimeFormat } from "./time-format.ts";
-import { type TimeZone, timeZone } from "./zones.ts";
 
 /** What is known when a run is made. */
 export interface RunValues {

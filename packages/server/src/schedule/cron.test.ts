@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { Cron as Croner } from "croner";
 import fc from "fast-check";
+import { FROM_MS, TO_MS } from "../lib/testing/slow-clock.ts";
 import { nextLocal, parseCron } from "./cron.ts";
-import { everFits, FROM_MS, slowCrons, slowSecondCrons, TO_MS } from "./testing/slow-calendar.ts";
+import { everFits, slowCrons, slowSecondCrons } from "./testing/slow-calendar.ts";
 
 const ms = fc.integer({ min: FROM_MS, max: TO_MS });
 

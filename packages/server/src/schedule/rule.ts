@@ -8,10 +8,10 @@
  * What is kept is what the user wrote, with the zone filled in; `compileRule` reads it again in about 10 µs.
  */
 import { parseDuration } from "../lib/duration.ts";
+import { type TimeZone, timeZone } from "../lib/zones.ts";
 import { parseCron } from "./cron.ts";
 import { parseRfc3339 } from "./rfc3339.ts";
 import { nextDueAfter, type When } from "./when.ts";
-import { type TimeZone, timeZone } from "./zones.ts";
 
 /** A rule as it is written. Exactly one of `every`, `cron`, `at` and `delay` says when. */
 export interface RuleFields {

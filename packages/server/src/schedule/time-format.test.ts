@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { momentsNear } from "../lib/testing/slow-clock.ts";
 import { timestampFormat } from "../lib/timestamp.ts";
-import { momentsNear } from "./testing/slow-calendar.ts";
+import { TimeZone } from "../lib/zones.ts";
 import { parseTimeFormat } from "./time-format.ts";
-import { TimeZone } from "./zones.ts";
 
 const DAY_MS = 86_400_000;
 const at = Date.UTC(2026, 10, 5, 9, 3, 7, 42);

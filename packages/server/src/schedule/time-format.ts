@@ -14,7 +14,7 @@
  * They are Unicode's (UTS 35), in English. All but letters stands for itself; letters do in quotes (`yyyy'T'HH`), and `''` is
  * one quote.
  */
-import type { TimeZone } from "./zones.ts";
+import type { TimeZone } from "../lib/zones.ts";
 
 export interface TimeFormat {
   readonly render: (atMs: number, zone: TimeZone) => string;

@@ -1,16 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { momentsNear, slowLocalMs, ZONES } from "../lib/testing/slow-clock.ts";
 import { compileRule, type Rule, type RuleFields } from "./rule.ts";
-import {
-  everFits,
-  momentsNear,
-  type SlowCron,
-  slowCrons,
-  slowLocalMs,
-  slowSecondCrons,
-  slowTimes,
-  ZONES,
-} from "./testing/slow-calendar.ts";
+import { everFits, type SlowCron, slowCrons, slowSecondCrons, slowTimes } from "./testing/slow-calendar.ts";
 import { dueBetween, dueNow, nextDue, nextDueAfter, preview, startOf } from "./when.ts";
 
 const HOUR_MS = 3_600_000;

@@ -11,9 +11,9 @@
  *   hour runs in both passes, so the runs keep their distance.
  */
 import { createHash } from "node:crypto";
+import type { TimeZone } from "../lib/zones.ts";
 import { type Cron, isEveryHour, nextLocal } from "./cron.ts";
 import type { Rule } from "./rule.ts";
-import type { TimeZone } from "./zones.ts";
 
 /** The times that a rule names, without regard to its end. */
 export type When =

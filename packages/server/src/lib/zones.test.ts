@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { momentsNear, slowLocalMs } from "./testing/slow-calendar.ts";
+import { momentsNear, slowLocalMs } from "./testing/slow-clock.ts";
 import { TimeZone, timeZone } from "./zones.ts";
 
 const HOUR_MS = 3_600_000;
