@@ -55,6 +55,7 @@ test.each([
 test("the longest and the deepest are read", () => {
   expect(said(Array.from({ length: 16 }, (_, at) => `tag:${at}`).join(" & "))).toStartWith("tag:0");
   expect(said(`${"(".repeat(16)}tag:a${")".repeat(16)}`)).toBe("tag:a");
+  expect(said(Array(10).fill("((tag:a))").join("&"))).toBe(Array(10).fill("tag:a").join(" & "));
   expect(said(`${"!".repeat(495)}tag:a`)).toBe("!tag:a");
   expect(
     said(

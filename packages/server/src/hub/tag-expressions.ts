@@ -7,7 +7,7 @@
  * no parentheses without need, no two `!` in a row. Equal normal forms fit the same tags.
  */
 
-/** What an expression says; `all` and `any` have two or more parts, none of which is of the same kind. */
+/** What an expression says; `all` and `any` have two or more parts. */
 type Expression =
   | { readonly kind: "tag"; readonly tag: string }
   | { readonly kind: "not"; readonly part: Expression }
@@ -175,8 +175,7 @@ class Parser {
     do {
       const part = next();
       if ("problem" in part) return part;
-      if (part.kind === kind) parts.push(...part.parts);
-      else parts.push(part);
+      parts.push(part);
     } while (this.#take(sign));
     const [only] = parts;
     return only !== undefined && parts.length === 1 ? only : { kind, parts };
