@@ -13,9 +13,10 @@ type Expression =
   | { readonly kind: "not"; readonly part: Expression }
   | { readonly kind: "all" | "any"; readonly parts: readonly Expression[] };
 
+/** The normal form, or in a line for people why there is none. */
 export type ParsedExpression =
-  | { readonly ok: true /** The normal form. */; readonly expression: string }
-  | { readonly ok: false /** In a line for people. */; readonly problem: string };
+  | { readonly ok: true; readonly expression: string }
+  | { readonly ok: false; readonly problem: string };
 
 /** Whether a device with these tags is meant. */
 export type TagTest = (tags: ReadonlySet<string>) => boolean;

@@ -20,9 +20,10 @@ export type Target =
   | { readonly kind: "tags"; readonly expression: string }
   | { readonly kind: "everyone" };
 
+/** The target, or in a line for people why there is none. */
 export type ParsedTarget =
   | { readonly ok: true; readonly target: Target }
-  | { readonly ok: false /** In a line for people. */; readonly problem: string };
+  | { readonly ok: false; readonly problem: string };
 
 /** Where a target's publications are written, and for whom of those who read there. */
 export interface Address {
