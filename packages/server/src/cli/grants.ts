@@ -10,7 +10,7 @@ const grantFlag = (about: string) => ({ value: "PATTERN", about, repeats: true }
 /** A pattern is a channel's name in which `*` stands for any letters. */
 export const grantFlags = {
   subscribe: grantFlag("receive channels such as news or 'news/*'"),
-  publish: grantFlag("publish to them"),
+  publish: grantFlag("publish to them, or to devices: '$user/*', '$device/*', '$all'"),
   history: grantFlag("read what was published to them before"),
   presence: grantFlag("see who is subscribed to them"),
 } as const;
@@ -31,7 +31,7 @@ export function readGrants(flags: Grants): Grants {
 }
 
 function check(flag: string, pattern: string): string {
-  if (/^[A-Za-z0-9_.:/@~*-]{1,200}$/.test(pattern)) return pattern;
+  if (pattern.length <= 200 && /^\$?[A-Za-z0-9_.:/@~*-]+$/.test(pattern)) return pattern;
   throw new ConfigError(
     `--${flag} ${JSON.stringify(pattern)}: expected a channel or a pattern such as "news/*"`,
   );

@@ -7,12 +7,15 @@ import { type Access, accessOf, type Grant } from "./access.ts";
 const MAX_PATTERNS = 100;
 const MAX_PATTERN_LENGTH = 200;
 
-/** Letters of channel names and stars: anything else, such as a comma, would silently fit nothing. */
+/**
+ * Letters of channel names and stars: anything else, such as a comma, would silently fit nothing. With a leading `$`, a
+ * channel that a target is written to, such as `$user/*`.
+ */
 const patterns = z
   .array(
     z
       .string()
-      .regex(/^[A-Za-z0-9_.:/@~*-]+$/, "expected a pattern such as news/*")
+      .regex(/^\$?[A-Za-z0-9_.:/@~*-]+$/, "expected a pattern such as news/*")
       .max(MAX_PATTERN_LENGTH),
   )
   .max(MAX_PATTERNS)

@@ -16,3 +16,12 @@ test("a list fits what one of it fits; an empty one fits nothing", () => {
   expect(["rooms/1", "lobby", "room", ""].map(fits)).toEqual([true, true, false, false]);
   expect(channelPatterns("")("x")).toBe(false);
 });
+
+test("names that begin with $ are meant only by patterns that do", () => {
+  const names = ["$all", "$device/d_1", "$user/ann", "all"];
+  const fitting = (list: string) => names.filter(channelPatterns(list));
+  expect(fitting("*, *all, **, *device/*, *$all")).toEqual(["all"]);
+  expect(fitting("$*")).toEqual(["$all", "$device/d_1", "$user/ann"]);
+  expect(fitting("*, $user/*")).toEqual(["$user/ann", "all"]);
+  expect(fitting("$all")).toEqual(["$all"]);
+});

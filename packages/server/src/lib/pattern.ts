@@ -24,12 +24,15 @@ export function pattern(text: string): Fits {
   };
 }
 
-/** A test for a list of patterns, separated by commas; an empty list fits nothing. */
+/**
+ * A test for a list of patterns over channels' names, separated by commas; an empty list fits nothing. Names that begin with
+ * `$`, the server's own, are meant only by patterns that do so too: `*` has never given anybody another's inbox.
+ */
 export function channelPatterns(list: string): Fits {
-  const fits = list
+  const patterns = list
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "")
-    .map(pattern);
-  return (name) => fits.some((each) => each(name));
+    .map((text) => ({ isOwn: text.startsWith("$"), fits: pattern(text) }));
+  return (name) => patterns.some(({ isOwn, fits }) => fits(name) && (isOwn || !name.startsWith("$")));
 }
