@@ -15,6 +15,7 @@ test("the codes are the documented ones", () => {
     idleTimeout: 4000,
     connectTimeout: 4001,
     tokenExpired: 4002,
+    deviceChanged: 4003,
     unauthorized: 4500,
     disconnected: 4501,
   });

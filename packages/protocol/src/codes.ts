@@ -27,6 +27,8 @@ export const CloseCode = {
   connectTimeout: 4001,
   /** The token has expired: come back with a new one. */
   tokenExpired: 4002,
+  /** The device has another user, and so another inbox: come back. */
+  deviceChanged: 4003,
   /** The token is not valid, or has been withdrawn. */
   unauthorized: 4500,
   /** An operator has ended the connection. */

@@ -12,6 +12,8 @@ const LEAST = {
   presence: { id: 1, channel: "news" },
   ping: { id: 1 },
   ack: { channel: "news", position: { epoch: "e", offset: 0 } },
+  switch: { id: 1, channel: "news" },
+  read: { id: 1, channel: "news", publications: ["a"] },
 } as const;
 type Type = keyof typeof LEAST;
 
@@ -64,6 +66,7 @@ const BAD: Readonly<Record<Type, Readonly<Record<string, readonly unknown[]>>>> 
     token: [...TEXT, "x".repeat(8_193)],
     device: [...TEXT, "x".repeat(101), "a b", "a\n", "é"],
     client: [...TEXT, "x".repeat(201)],
+    urgentFirst: [false, 1, null, "true", {}],
   },
   subscribe: { id: ID, channel: CHANNEL, position: POSITION },
   unsubscribe: { id: ID, channel: CHANNEL },
@@ -85,6 +88,31 @@ const BAD: Readonly<Record<Type, Readonly<Record<string, readonly unknown[]>>>> 
   presence: { id: ID, channel: CHANNEL },
   ping: { id: ID },
   ack: { channel: CHANNEL, position: POSITION },
+  switch: {
+    id: ID,
+    channel: CHANNEL,
+    push: [0, 1, null, "true", {}],
+    quietHours: [
+      1,
+      true,
+      "22:00",
+      [],
+      ["22:00", "07:00"],
+      {},
+      { from: "22:00" },
+      { to: "07:00" },
+      { from: "22:00", to: "22:00" },
+      ...["24:00", "9:00", "09:60", "0900", "09:00:00", "09:00\n", "", 9, null].flatMap((at) => [
+        { from: at, to: "07:00" },
+        { from: "22:00", to: at },
+      ]),
+    ],
+  },
+  read: {
+    id: ID,
+    channel: CHANNEL,
+    publications: [1, null, "a", {}, [], [1], [""], ["x".repeat(65)], Array(101).fill("a")],
+  },
 };
 
 const bad = types.flatMap((type) =>
@@ -110,14 +138,25 @@ const GOOD: readonly (readonly [Type, object])[] = [
   ["publish", { ttl: 0, data: false, collapseKey: "x".repeat(32), idempotencyKey: " ~", tags: [] }],
   ["publish", { ttl: 31_536_000, data: "", urgency: "low", tags: Array(16).fill("x".repeat(64)) }],
   ["history", { after: 0, limit: 1_000 }],
+  ["switch", { push: false, quietHours: null }],
+  ["switch", { quietHours: { from: "00:00", to: "23:59" } }],
+  ["read", { publications: Array(100).fill("x".repeat(64)) }],
 ];
 test.each(GOOD)("%s with %j is one", (type, fields) => {
   expect(problemOf(type, fields)).toBeUndefined();
 });
 
 test.each(types.filter((type) => "channel" in LEAST[type]))("%s names a wrong channel's problem", (type) => {
-  for (const channel of ["", "$all", "a b", "a//b", "x".repeat(201)]) {
+  for (const channel of ["", "$", "$other", "$device/", "a b", "a//b", "x".repeat(201)]) {
     expect(problemOf(type, { channel })?.code).toBe("invalid_channel");
+  }
+});
+
+const OF_INBOXES: readonly Type[] = ["subscribe", "unsubscribe", "ack", "switch", "read"];
+test.each(types.filter((type) => "channel" in LEAST[type]))("%s and an inbox's channel", (type) => {
+  const expected = OF_INBOXES.includes(type) ? undefined : "invalid_channel";
+  for (const channel of ["$all", "$device/d_1", "$user/ann@example.com"]) {
+    expect(problemOf(type, { channel })?.code).toBe(expected);
   }
 });
 

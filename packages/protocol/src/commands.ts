@@ -5,11 +5,14 @@
 import { channelNameProblem } from "./channel.ts";
 import { deviceIdProblem } from "./device.ts";
 import type { Command, ErrorCode } from "./frames.ts";
+import { inboxNameProblem } from "./inbox.ts";
 import {
   MAX_COLLAPSE_KEY_LENGTH,
   MAX_EPOCH_LENGTH,
   MAX_HISTORY_LIMIT,
   MAX_IDEMPOTENCY_KEY_LENGTH,
+  MAX_PUBLICATION_ID_LENGTH,
+  MAX_READ,
   MAX_TAG_LENGTH,
   MAX_TAGS,
   MAX_TOKEN_LENGTH,
@@ -31,6 +34,7 @@ type Check = (value: unknown) => string | undefined;
 
 const COLLAPSE_KEY = /^[A-Za-z0-9_-]+$/;
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
+const TIME_OF_DAY = /^([01]\d|2[0-3]):[0-5]\d$/;
 
 const integer =
   (least: number, most: number): Check =>
@@ -46,8 +50,17 @@ const text =
       ? undefined
       : `a text of 1 to ${mostLetters} characters${pattern === undefined ? "" : ` that fits ${pattern.source}`}`;
 
+const listOf =
+  (least: number, most: number, longest: number): Check =>
+  (value) =>
+    Array.isArray(value) &&
+    value.length >= least &&
+    value.length <= most &&
+    value.every((each) => text(longest)(each) === undefined)
+      ? undefined
+      : `${least} to ${most} texts of 1 to ${longest} characters`;
+
 const offset = integer(0, Number.MAX_SAFE_INTEGER);
-const tag = text(MAX_TAG_LENGTH);
 
 const isOffset: Check = (value) => {
   const isTriple =
@@ -71,10 +84,16 @@ const device: Check = (value) =>
     : "1 to 100 of A-Z a-z 0-9 _ - . :";
 const urgency: Check = (value) =>
   (URGENCIES as readonly unknown[]).includes(value) ? undefined : URGENCIES.join(", ");
-const tags: Check = (value) =>
-  Array.isArray(value) && value.length <= MAX_TAGS && value.every((each) => tag(each) === undefined)
+const boolean: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
+const yes: Check = (value) => (value === true ? undefined : "true");
+
+const quietHours: Check = (value) => {
+  const { from, to } = (value ?? {}) as Fields;
+  const isTime = (each: unknown) => typeof each === "string" && TIME_OF_DAY.test(each);
+  return value === null || (isTime(from) && isTime(to) && from !== to)
     ? undefined
-    : `at most ${MAX_TAGS} texts of 1 to ${MAX_TAG_LENGTH} characters`;
+    : "null, or from and to: two times of day, HH:MM";
+};
 
 const id = integer(1, Number.MAX_SAFE_INTEGER);
 
@@ -89,7 +108,7 @@ const anything: Check = (value) => (value === undefined ? "a value" : undefined)
 const SHAPES: Readonly<Record<Command["type"], Shape>> = {
   connect: {
     required: { id },
-    optional: { token: text(MAX_TOKEN_LENGTH), device, client: text(200) },
+    optional: { token: text(MAX_TOKEN_LENGTH), device, client: text(200), urgentFirst: yes },
   },
   refresh: { required: { id, token: text(MAX_TOKEN_LENGTH) }, optional: {} },
   subscribe: { required: { id, channel }, optional: { position } },
@@ -101,7 +120,7 @@ const SHAPES: Readonly<Record<Command["type"], Shape>> = {
       urgency,
       collapseKey: text(MAX_COLLAPSE_KEY_LENGTH, COLLAPSE_KEY),
       idempotencyKey: text(MAX_IDEMPOTENCY_KEY_LENGTH, PRINTABLE_ASCII),
-      tags,
+      tags: listOf(0, MAX_TAGS, MAX_TAG_LENGTH),
     },
   },
   history: {
@@ -111,7 +130,21 @@ const SHAPES: Readonly<Record<Command["type"], Shape>> = {
   presence: { required: { id, channel }, optional: {} },
   ping: { required: { id }, optional: {} },
   ack: { required: { channel, position }, optional: {} },
+  switch: { required: { id, channel }, optional: { push: boolean, quietHours } },
+  read: {
+    required: { id, channel, publications: listOf(1, MAX_READ, MAX_PUBLICATION_ID_LENGTH) },
+    optional: {},
+  },
 };
+
+/** The commands that may name a channel of the client's own inbox. Whether it is its own the server knows. */
+const OF_INBOXES: ReadonlySet<unknown> = new Set<Command["type"]>([
+  "subscribe",
+  "unsubscribe",
+  "ack",
+  "switch",
+  "read",
+]);
 
 /** What is wrong with a command; `undefined` when it is one. */
 export function commandProblem(fields: Fields): CommandError | undefined {
@@ -124,8 +157,12 @@ export function commandProblem(fields: Fields): CommandError | undefined {
   const wrong = firstProblem(fields, required, true) ?? firstProblem(fields, optional, false);
   if (wrong !== undefined) return { ...known, code: "bad_field", message: wrong };
   const name = fields["channel"];
-  const nameProblem = typeof name === "string" ? channelNameProblem(name) : undefined;
-  return nameProblem === undefined ? undefined : { ...known, code: "invalid_channel", message: nameProblem };
+  const message = typeof name === "string" ? nameProblem(type, name) : undefined;
+  return message === undefined ? undefined : { ...known, code: "invalid_channel", message };
+}
+
+function nameProblem(type: string, name: string): string | undefined {
+  return name.startsWith("$") && OF_INBOXES.has(type) ? inboxNameProblem(name) : channelNameProblem(name);
 }
 
 function firstProblem(fields: Fields, checks: Shape["required"], required: boolean): string | undefined {

@@ -36,6 +36,11 @@ test("what is put together from parts has the same bytes", () => {
   expect(encodeHistoryReply(6, "news", kept)).toBe(SERVER_FRAMES.history[0]?.bytes ?? "");
 });
 
+test("a page that brings its reader on in some lanes has an offset for each", () => {
+  const page = { epoch: "k3v9", publications: [], to: [45, 0, 0], more: false } as const;
+  expect(encodePageFrame("news", page)).toBe(SERVER_FRAMES.page[1]?.bytes ?? "");
+});
+
 test.each([
   ["", '{"id":"a","time":"2026-11-24T09:30:00.000Z","data":[1, 2]}'],
   ["{}", '{"id":"a","time":"2026-11-24T09:30:00.000Z","data":[1, 2]}'],

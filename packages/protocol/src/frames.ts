@@ -7,7 +7,7 @@
  * Unknown fields are ignored by both ends, so that either may learn new ones first; a client ignores pushes of a type it
  * does not know. `docs`: PROTOCOL.md. The bytes are pinned by golden tests, the shapes by a hash (`version.ts`).
  */
-import type { Urgency, WirePosition } from "./position.ts";
+import type { Offsets, Urgency, WirePosition } from "./position.ts";
 
 /** What a publication carries: any JSON value. A text is a JSON string. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -32,6 +32,10 @@ export interface Publication {
   /** The schedule that published it, and when it was due (RFC 3339). */
   readonly schedule?: string;
   readonly dueAt?: string;
+  /** An earlier one that is not to be shown any more. One that says so is itself no message, and has no place. */
+  readonly withdraws?: string;
+  /** What one of the user's devices does with it that withdraws it from the others. */
+  readonly withdrawOn?: "ack" | "read";
 }
 
 /** What cannot be had any more. Never a mere jump in offsets: expired and superseded publications leave holes too. */
@@ -65,6 +69,19 @@ export interface Published {
   readonly duplicate?: true;
 }
 
+/** A time of day in the device's zone, `HH:MM`. Quiet from `from` up to, not including, `to`, over midnight if need be. */
+export interface QuietHours {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What a device wants of a channel. */
+export interface PushSwitch {
+  readonly push: boolean;
+  /** Everything but `urgency: high` waits until they end. */
+  readonly quietHours?: QuietHours;
+}
+
 /** Who is in a channel. */
 export interface Member {
   readonly session: string;
@@ -77,11 +94,14 @@ export type Command =
   | {
       readonly type: "connect";
       readonly id: number;
+      /** A key, a JWT, or a device's own token. */
       readonly token?: string;
-      /** The device that this client is; its positions are then kept on the server as well. */
+      /** The device that this client is, unless its token says so; its positions are then kept on the server as well. */
       readonly device?: string;
       /** What software this is, for the operator: `carillon-js/0.1.0`. */
       readonly client?: string;
+      /** What is urgent in any channel is caught up with before what is not urgent in another. */
+      readonly urgentFirst?: true;
     }
   /** A new token in the place of the old one, before that expires. Subscriptions it does not allow are revoked. */
   | { readonly type: "refresh"; readonly id: number; readonly token: string }
@@ -111,7 +131,22 @@ export type Command =
   /** The client's sign of life. */
   | { readonly type: "ping"; readonly id: number }
   /** Everything up to the position has been handled. Cumulative, not answered. */
-  | { readonly type: "ack"; readonly channel: string; readonly position: WirePosition };
+  | { readonly type: "ack"; readonly channel: string; readonly position: WirePosition }
+  /** A device's push switch of a channel; what is not said stays as it is. `null` ends the quiet hours. */
+  | {
+      readonly type: "switch";
+      readonly id: number;
+      readonly channel: string;
+      readonly push?: boolean;
+      readonly quietHours?: QuietHours | null;
+    }
+  /** The user has read these; 1 to 100 ids. */
+  | {
+      readonly type: "read";
+      readonly id: number;
+      readonly channel: string;
+      readonly publications: readonly string[];
+    };
 
 export type Reply =
   | {
@@ -125,11 +160,16 @@ export type Reply =
       readonly defaultChannel: string;
       /** When the token expires, RFC 3339; the connection is closed with 4002 then, unless it is refreshed. */
       readonly expiresAt?: string;
+      /** Which device this connection is. */
+      readonly device?: string;
+      /** The channels of its inbox, if it is registered; it subscribes to them itself. */
+      readonly inbox?: readonly string[];
     }
   | { readonly type: "refreshed"; readonly id: number; readonly expiresAt?: string }
   /**
    * `position` is the top of the channel at this moment. If the command's position stands before it, pages follow; the
-   * client has caught up once a page's `to` reaches it.
+   * client has caught up once a page's `to` reaches it. A lane that quiet hours hold back stays where it is, in
+   * `position` too, until the pages that come when they end.
    */
   | {
       readonly type: "subscribed";
@@ -139,6 +179,9 @@ export type Reply =
       /** Where the pages start: the further one of the client's and the device's kept position. */
       readonly from?: WirePosition;
       readonly gap?: Gap;
+      /** PushSwitch off by the device or for it: subscribed, but nothing comes until it is switched on. */
+      readonly push?: false;
+      readonly quietHours?: QuietHours;
     }
   | { readonly type: "unsubscribed"; readonly id: number; readonly channel: string }
   | ({ readonly type: "published"; readonly id: number; readonly channel: string } & Published)
@@ -152,15 +195,18 @@ export type Reply =
       readonly members: readonly Member[];
     }
   | { readonly type: "pong"; readonly id: number }
+  /** How the switch stands now, and was kept. */
+  | ({ readonly type: "switched"; readonly id: number; readonly channel: string } & PushSwitch)
+  | { readonly type: "read"; readonly id: number }
   /** Without an `id` when the frame had none that could be read. */
   | { readonly type: "error"; readonly id?: number; readonly code: ErrorCode; readonly message: string };
 
 /** A stretch of a channel's history. */
-export interface Page {
+export interface Page<To = number> {
   readonly epoch: string;
   readonly publications: readonly Publication[];
   /** The page covers everything up to here, in all lanes, holes included. */
-  readonly to: number;
+  readonly to: To;
   /** Whether the log held more beyond `to` when the page was made. */
   readonly more: boolean;
   readonly gap?: Gap;
@@ -168,7 +214,8 @@ export interface Page {
 
 export type Push =
   | { readonly type: "publication"; readonly channel: string; readonly publication: Publication }
-  | ({ readonly type: "page"; readonly channel: string } & Page)
+  /** Where lanes are held back, `to` has an offset for each; a lane that the page has nothing of may have any, also 0. */
+  | ({ readonly type: "page"; readonly channel: string } & Page<number | Offsets>)
   | { readonly type: "join"; readonly channel: string; readonly member: Member }
   | { readonly type: "leave"; readonly channel: string; readonly member: Member }
   /** The server has ended a subscription, for a reason that an error code names. */
@@ -177,7 +224,9 @@ export type Push =
       readonly channel: string;
       readonly code: ErrorCode;
       readonly message: string;
-    };
+    }
+  /** Somebody else has changed the device's switch of a channel: its backend, or another of its connections. */
+  | ({ readonly type: "switch"; readonly channel: string } & PushSwitch);
 
 export type ServerFrame = Reply | Push;
 
@@ -199,6 +248,8 @@ export const ERROR_CODES = [
   "already_subscribed",
   "not_subscribed",
   "too_many_subscriptions",
+  /** Only a device has switches and reads: the connection named none. */
+  "device_required",
   /** The position is ahead of the log. */
   "future_position",
   "payload_too_large",

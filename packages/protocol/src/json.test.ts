@@ -71,6 +71,22 @@ const command = fc.oneof(
     { requiredKeys: ["type", "id", "channel"] },
   ),
   fc.record({ type: fc.constant("ack" as const), channel, position }),
+  fc.record(
+    {
+      type: fc.constant("switch" as const),
+      id,
+      channel,
+      push: fc.boolean(),
+      quietHours: fc.option(fc.constant({ from: "22:00", to: "07:00" })),
+    },
+    { requiredKeys: ["type", "id", "channel"] },
+  ),
+  fc.record({
+    type: fc.constant("read" as const),
+    id,
+    channel,
+    publications: fc.array(fc.stringMatching(/^[A-Za-z0-9]{1,64}$/), { minLength: 1, maxLength: 100 }),
+  }),
 );
 
 describe("whatever comes", () => {
@@ -228,6 +244,9 @@ test.each([
   '{"type":"publication","channel":"a","publication":{"id":1,"time":"t"}}',
   '{"type":"page","channel":"a","epoch":"e","publications":[null],"to":1,"more":false}',
   '{"type":"page","channel":"a","epoch":"e","publications":{},"to":1,"more":false}',
+  '{"type":"page","channel":"a","epoch":"e","publications":[],"to":[1,2],"more":false}',
+  '{"type":"connected","id":1,"inbox":"$all"}',
+  '{"type":"switch","push":true}',
   '{"type":"error","id":1}',
 ])("a client does not take for a frame: %s", (frame) => {
   expect(parseServerFrame(frame)).toBeUndefined();

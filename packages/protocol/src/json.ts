@@ -10,6 +10,7 @@
 import { type CommandError, commandProblem, type Fields } from "./commands.ts";
 import type { Command, Gap, Push, Reply, ServerFrame } from "./frames.ts";
 import { MAX_DATA_BYTES, MAX_DEPTH } from "./limits.ts";
+import type { Offsets } from "./position.ts";
 import { isServerFrame } from "./server-frames.ts";
 
 export type ParsedCommand =
@@ -127,7 +128,7 @@ export function encodePublicationFrame(channel: string, publication: string): st
 export interface EncodablePage {
   readonly epoch: string;
   readonly publications: readonly string[];
-  readonly to: number;
+  readonly to: number | Offsets;
   readonly more: boolean;
   readonly gap?: Gap;
 }
@@ -143,7 +144,8 @@ export function encodeHistoryReply(id: number, channel: string, page: EncodableP
 function pageFields({ epoch, publications, to, more, gap }: EncodablePage): string {
   const told = gap === undefined ? "" : `,"gap":${JSON.stringify(gap)}`;
   const list = publications.join(",");
-  return `"epoch":${JSON.stringify(epoch)},"publications":[${list}],"to":${to},"more":${more}${told}`;
+  const end = typeof to === "number" ? to : `[${to}]`;
+  return `"epoch":${JSON.stringify(epoch)},"publications":[${list}],"to":${end},"more":${more}${told}`;
 }
 
 /** What a plain-text client is sent: a text as it is, anything else as JSON. */

@@ -31,6 +31,10 @@ export const MAX_TOKEN_LENGTH = 8_192;
 /** A year. What is to be kept longer is no push. */
 export const MAX_TTL_SECONDS = 31_536_000;
 
+/** Publications that one command may call read, and the letters of an id of one. */
+export const MAX_READ = 100;
+export const MAX_PUBLICATION_ID_LENGTH = 64;
+
 /** What a history command may ask for. */
 export const MAX_HISTORY_LIMIT = 1_000;
 

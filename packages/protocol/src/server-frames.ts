@@ -41,7 +41,7 @@ const publication = has({
   prev: maybe(number),
   urgency: maybe(text),
 });
-const page = { epoch: text, publications: listOf(publication), to: number };
+const page = { epoch: text, publications: listOf(publication), to: offsets };
 const session = has({ session: text });
 const member = has({ channel: text, member: session });
 /** Of what goes through to the app as it is, only what finds its way there. */
@@ -50,7 +50,7 @@ const answer = has({ id: number });
 /** A `Map`: a frame may call itself `constructor`. */
 const FRAMES = new Map<unknown, Check>(
   Object.entries({
-    connected: answer,
+    connected: has({ id: number, inbox: maybe(listOf(text)) }),
     refreshed: answer,
     subscribed: has({ id: number, channel: text, position: isWirePosition, from: maybe(isWirePosition) }),
     unsubscribed: answer,
@@ -58,12 +58,15 @@ const FRAMES = new Map<unknown, Check>(
     history: has({ id: number, ...page }),
     presence: has({ id: number, members: listOf(session) }),
     pong: answer,
+    switched: answer,
+    read: answer,
     error: has({ id: maybe(number), code: text, message: text }),
     publication: has({ channel: text, publication }),
     page: has({ channel: text, ...page }),
     join: member,
     leave: member,
     revoked: has({ channel: text, code: text, message: text }),
+    switch: has({ channel: text }),
   } satisfies Record<ServerFrame["type"], Check>),
 );
 

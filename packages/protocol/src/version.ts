@@ -22,4 +22,9 @@ export const WIRE_HISTORY: readonly { readonly hash: string; readonly change: st
     hash: "0bd386274cf01adb",
     change: "refresh, expiresAt in connected, error codes token_expired and rate_limited",
   },
+  {
+    hash: "e96a93868a584fd3",
+    change:
+      "devices: an inbox, push switches with quiet hours, read and withdrawn publications, offsets per lane in page, urgentFirst, error code device_required",
+  },
 ];

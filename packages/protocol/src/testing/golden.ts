@@ -22,6 +22,10 @@ export const COMMANDS: EveryType<Command> = {
       bytes: '{"type":"connect","id":1,"token":"secret","device":"phone-1","client":"my-app/1.0"}',
     },
     { frame: { type: "connect", id: 1 }, bytes: '{"type":"connect","id":1}' },
+    {
+      frame: { type: "connect", id: 1, token: "dk_a_b", urgentFirst: true },
+      bytes: '{"type":"connect","id":1,"token":"dk_a_b","urgentFirst":true}',
+    },
   ],
   refresh: [
     {
@@ -41,6 +45,10 @@ export const COMMANDS: EveryType<Command> = {
     {
       frame: { type: "subscribe", id: 2, channel: "a/b.c:d@e~f" },
       bytes: '{"type":"subscribe","id":2,"channel":"a/b.c:d@e~f"}',
+    },
+    {
+      frame: { type: "subscribe", id: 2, channel: "$user/ann" },
+      bytes: '{"type":"subscribe","id":2,"channel":"$user/ann"}',
     },
   ],
   unsubscribe: [
@@ -94,6 +102,29 @@ export const COMMANDS: EveryType<Command> = {
       bytes: '{"type":"ack","channel":"news","position":{"epoch":"k3v9","offset":43}}',
     },
   ],
+  switch: [
+    {
+      frame: {
+        type: "switch",
+        id: 11,
+        channel: "news",
+        push: true,
+        quietHours: { from: "22:00", to: "07:00" },
+      },
+      bytes:
+        '{"type":"switch","id":11,"channel":"news","push":true,"quietHours":{"from":"22:00","to":"07:00"}}',
+    },
+    {
+      frame: { type: "switch", id: 11, channel: "$all", quietHours: null },
+      bytes: '{"type":"switch","id":11,"channel":"$all","quietHours":null}',
+    },
+  ],
+  read: [
+    {
+      frame: { type: "read", id: 12, channel: "$device/d_1", publications: ["0Tz1", "0Tz2"] },
+      bytes: '{"type":"read","id":12,"channel":"$device/d_1","publications":["0Tz1","0Tz2"]}',
+    },
+  ],
 };
 
 export const SERVER_FRAMES: EveryType<Reply | Push> = {
@@ -123,6 +154,20 @@ export const SERVER_FRAMES: EveryType<Reply | Push> = {
       },
       bytes: `{"type":"connected","id":1,"session":"s1","time":"${time}","idleTimeoutMs":1200000,"maxFrameBytes":65536,"defaultChannel":"push","expiresAt":"${time}"}`,
     },
+    {
+      frame: {
+        type: "connected",
+        id: 1,
+        session: "s1",
+        time,
+        idleTimeoutMs: 1_200_000,
+        maxFrameBytes: 65_536,
+        defaultChannel: "push",
+        device: "d_1",
+        inbox: ["$device/d_1", "$user/ann", "$all"],
+      },
+      bytes: `{"type":"connected","id":1,"session":"s1","time":"${time}","idleTimeoutMs":1200000,"maxFrameBytes":65536,"defaultChannel":"push","device":"d_1","inbox":["$device/d_1","$user/ann","$all"]}`,
+    },
   ],
   refreshed: [
     { frame: { type: "refreshed", id: 10 }, bytes: '{"type":"refreshed","id":10}' },
@@ -147,6 +192,29 @@ export const SERVER_FRAMES: EveryType<Reply | Push> = {
       },
       bytes:
         '{"type":"subscribed","id":2,"channel":"news","position":{"epoch":"k3v9","offset":45},"from":{"epoch":"k3v9","offset":0},"gap":{"reason":"epoch"}}',
+    },
+    {
+      frame: {
+        type: "subscribed",
+        id: 2,
+        channel: "news",
+        position: { epoch: "k3v9", offset: [45, 40, 40] },
+        from: { epoch: "k3v9", offset: 40 },
+        quietHours: { from: "22:00", to: "07:00" },
+      },
+      bytes:
+        '{"type":"subscribed","id":2,"channel":"news","position":{"epoch":"k3v9","offset":[45,40,40]},"from":{"epoch":"k3v9","offset":40},"quietHours":{"from":"22:00","to":"07:00"}}',
+    },
+    {
+      frame: {
+        type: "subscribed",
+        id: 2,
+        channel: "news",
+        position: { epoch: "k3v9", offset: 45 },
+        push: false,
+      },
+      bytes:
+        '{"type":"subscribed","id":2,"channel":"news","position":{"epoch":"k3v9","offset":45},"push":false}',
     },
   ],
   unsubscribed: [
@@ -202,6 +270,24 @@ export const SERVER_FRAMES: EveryType<Reply | Push> = {
     },
   ],
   pong: [{ frame: { type: "pong", id: 8 }, bytes: '{"type":"pong","id":8}' }],
+  switched: [
+    {
+      frame: {
+        type: "switched",
+        id: 11,
+        channel: "news",
+        push: false,
+        quietHours: { from: "22:00", to: "07:00" },
+      },
+      bytes:
+        '{"type":"switched","id":11,"channel":"news","push":false,"quietHours":{"from":"22:00","to":"07:00"}}',
+    },
+    {
+      frame: { type: "switched", id: 11, channel: "$all", push: true },
+      bytes: '{"type":"switched","id":11,"channel":"$all","push":true}',
+    },
+  ],
+  read: [{ frame: { type: "read", id: 12 }, bytes: '{"type":"read","id":12}' }],
   error: [
     {
       frame: { type: "error", id: 9, code: "forbidden", message: "no" },
@@ -217,6 +303,22 @@ export const SERVER_FRAMES: EveryType<Reply | Push> = {
       frame: { type: "publication", channel: "news", publication },
       bytes: `{"type":"publication","channel":"news","publication":${publicationBytes}}`,
     },
+    {
+      frame: {
+        type: "publication",
+        channel: "$user/ann",
+        publication: { ...publication, withdrawOn: "read" },
+      },
+      bytes: `{"type":"publication","channel":"$user/ann","publication":${publicationBytes.slice(0, -1)},"withdrawOn":"read"}}`,
+    },
+    {
+      frame: {
+        type: "publication",
+        channel: "$user/ann",
+        publication: { id: "0Tz3", time, data: null, withdraws: "0Tz1" },
+      },
+      bytes: `{"type":"publication","channel":"$user/ann","publication":{"id":"0Tz3","time":"${time}","data":null,"withdraws":"0Tz1"}}`,
+    },
   ],
   page: [
     {
@@ -230,6 +332,17 @@ export const SERVER_FRAMES: EveryType<Reply | Push> = {
         gap: { from: 1, to: 42 },
       },
       bytes: `{"type":"page","channel":"news","epoch":"k3v9","publications":[${publicationBytes}],"to":45,"more":true,"gap":{"from":1,"to":42}}`,
+    },
+    {
+      frame: {
+        type: "page",
+        channel: "news",
+        epoch: "k3v9",
+        publications: [],
+        to: [45, 0, 0],
+        more: false,
+      },
+      bytes: '{"type":"page","channel":"news","epoch":"k3v9","publications":[],"to":[45,0,0],"more":false}',
     },
   ],
   join: [
@@ -248,6 +361,22 @@ export const SERVER_FRAMES: EveryType<Reply | Push> = {
     {
       frame: { type: "revoked", channel: "news", code: "forbidden", message: "no" },
       bytes: '{"type":"revoked","channel":"news","code":"forbidden","message":"no"}',
+    },
+  ],
+  switch: [
+    {
+      frame: { type: "switch", channel: "news", push: false },
+      bytes: '{"type":"switch","channel":"news","push":false}',
+    },
+    {
+      frame: {
+        type: "switch",
+        channel: "$device/d_1",
+        push: true,
+        quietHours: { from: "22:00", to: "07:00" },
+      },
+      bytes:
+        '{"type":"switch","channel":"$device/d_1","push":true,"quietHours":{"from":"22:00","to":"07:00"}}',
     },
   ],
 };

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { userProblem } from "@carillon/protocol/inbox";
 import fc from "fast-check";
-import { addressOf, parseTarget, type Target, targetText, userProblem } from "./targets.ts";
+import { addressOf, parseTarget, type Target, targetText } from "./targets.ts";
 
 const read = (text: string): Target | string => {
   const parsed = parseTarget(text);

@@ -9,6 +9,7 @@
  */
 import { channelNameProblem } from "@carillon/protocol/channel";
 import { deviceIdProblem } from "@carillon/protocol/device";
+import { userProblem } from "@carillon/protocol/inbox";
 import { EVERYONE } from "./devices/device.ts";
 import { parseTagExpression } from "./tag-expressions.ts";
 
@@ -30,15 +31,6 @@ export interface Address {
   readonly channel: string;
   /** A tag expression; `undefined` where all who read the channel are meant. */
   readonly target?: string;
-}
-
-/** Printable ASCII but for the space, `"` and `\`: what can be a part of a channel's name in JSON as it stands. */
-const USER = /^[!#-[\]-~]{1,128}$/;
-
-/** Why `text` does not name a user, in one line for people; `undefined` if it does. */
-export function userProblem(text: string): string | undefined {
-  if (USER.test(text)) return undefined;
-  return 'a user is named by 1 to 128 printable ASCII characters without spaces, " and \\';
 }
 
 /** Reads `device:ID`, `user:ID`, `channel:NAME`, `everyone` or a tag expression. Never throws. */
