@@ -31,6 +31,8 @@ export type Checked = { readonly ok: true; readonly rule: Rule; readonly fields:
 export function check(id: string, fields: ScheduleFields, context: CheckContext): Checked {
   const { createdMs, nowMs = createdMs, isLiteral = false, needsFuture = true } = context;
   const { timeZone = context.timeZone } = fields;
+  const lost = destinationProblem(fields);
+  if (lost !== undefined) return lost;
   const about = { id, createdMs, timeZone };
   const checked = needsFuture ? checkRule(ruleOf(fields), about, nowMs) : compileRule(ruleOf(fields), about);
   if (!checked.ok) return checked;
@@ -40,6 +42,14 @@ export function check(id: string, fields: ScheduleFields, context: CheckContext)
     : compileContent(fields.data, { timeZone: checked.rule.timeZone });
   if (content !== undefined && !content.ok) return content;
   return { ok: true, rule: checked.rule, fields: { ...fields, timeZone: checked.rule.timeZone } };
+}
+
+function destinationProblem({ channel, to }: ScheduleFields): Problem | undefined {
+  if (channel === undefined && to === undefined) {
+    return { ok: false, field: "channel", problem: "one of channel and to is required" };
+  }
+  if (channel === undefined || to === undefined) return undefined;
+  return { ok: false, field: "to", problem: "cannot be combined with channel" };
 }
 
 function literalProblem({ data }: ScheduleFields): Problem | undefined {
@@ -63,15 +73,20 @@ const TIMES = ["every", "align", "cron", "at", "delay", "timeZone"] as const;
 /** A clock that was wrong by more than this has been put right: what it had dealt with lies in no future of ours. */
 const MOST_AHEAD_MS = 86_400_000;
 
-/** `change` made to `schedule` at `wallMs`; `undefined` takes a field away. */
+/**
+ * `change` made to `schedule` at `wallMs`; `undefined` takes a field away. One that says where it is published takes the
+ * place of the other that did.
+ */
 export function edited(
   schedule: Schedule,
   change: FieldChange,
   { wallMs, timeZone }: { readonly wallMs: number; readonly timeZone: string },
 ): { readonly ok: true; readonly stored: StoredSchedule; readonly rule: Rule } | Problem {
   const { id, text: _, fields: before, message, ...kept } = schedule;
+  const place = change.channel ?? change.to;
+  const elsewhere = place === undefined ? {} : { channel: undefined, to: undefined };
   const fields = Object.fromEntries(
-    Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined),
+    Object.entries({ ...before, ...elsewhere, ...change }).filter(([, value]) => value !== undefined),
   ) as unknown as ScheduleFields;
   const recurring = (["every", "cron"] as const).find((name) => fields[name] !== undefined);
   if (message !== undefined && recurring !== undefined) {

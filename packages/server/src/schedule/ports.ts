@@ -23,13 +23,20 @@ export type RecordChange = {
   readonly expect?: string | null;
 };
 
-export interface ScheduledPublication extends PublishOptions {
-  readonly channel: string;
-  readonly data: Json;
-  readonly schedule: string;
-  /** RFC 3339. */
-  readonly dueAt: string;
-}
+/** A channel, or somebody: what names those is for others to say. */
+export type Destination =
+  | { readonly channel: string; readonly to?: undefined }
+  | { readonly to: string; readonly channel?: undefined };
+
+export type ScheduledPublication = Destination &
+  PublishOptions & {
+    readonly data: Json;
+    readonly schedule: string;
+    /** RFC 3339. */
+    readonly dueAt: string;
+    readonly withdrawOn?: "ack" | "read";
+    readonly receipts?: true;
+  };
 
 export interface SchedulePorts {
   record(kind: string, id: string): Promise<KeptRecord | undefined>;

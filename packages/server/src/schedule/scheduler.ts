@@ -16,7 +16,16 @@ import { printable } from "../lib/printable.ts";
 import type { KeptRecord, ScheduledPublication, SchedulePorts } from "./ports.ts";
 import type { Rule } from "./rule.ts";
 import { addRuns, forgetRuns, type Run } from "./runs.ts";
-import { compile, isDone, keep, numberOf, readSchedule, SCHEDULE, type Schedule } from "./stored.ts";
+import {
+  compile,
+  destinationOf,
+  isDone,
+  keep,
+  numberOf,
+  readSchedule,
+  SCHEDULE,
+  type Schedule,
+} from "./stored.ts";
 import { dueNow, startOf } from "./when.ts";
 
 export interface SchedulerOptions extends SchedulePorts {
@@ -196,10 +205,10 @@ export function publicationOf(
     schedule: string;
   }) => ScheduledPublication["data"],
 ): ScheduledPublication {
-  const { channel, ttl, urgency, collapseKey, tags } = fields;
+  const { ttl, urgency, collapseKey, tags, withdrawOn, receipts } = fields;
   const dueAt = new Date(dueAtMs).toISOString();
   return {
-    channel,
+    ...destinationOf(fields),
     data: render({ nowMs, dueAtMs, run, schedule: id }),
     schedule: id,
     dueAt,
@@ -208,6 +217,8 @@ export function publicationOf(
     ...(urgency !== undefined && { urgency }),
     ...(collapseKey !== undefined && { collapseKey }),
     ...(tags !== undefined && { tags }),
+    ...(withdrawOn !== undefined && { withdrawOn }),
+    ...(receipts !== undefined && { receipts }),
   };
 }
 

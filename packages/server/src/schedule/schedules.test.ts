@@ -213,3 +213,38 @@ test("one that has ended and is to go on starts from then", async () => {
   await pass(120_000);
   expect(dues().slice(3).sort()).toEqual(["09:41:00", "09:41:00", "09:42:00"]);
 });
+
+test("it publishes to somebody in the place of a channel, and can be turned from one to the other", async () => {
+  const { schedules, pass, store } = setUp();
+  const made = await schedules.create({ to: "user:ann", data: "x", every: "1m", receipts: true });
+  if (!made.ok) return expect.unreachable();
+  const { id } = made.schedule;
+  await settle();
+  await pass(60_000);
+  await schedules.change(id, { channel: "news" });
+  await pass(60_000);
+  await schedules.change(id, { to: "everyone", channel: undefined });
+  await schedules.run(id);
+  expect(store.published.map(({ channel, to, receipts }) => ({ channel, to, receipts }))).toEqual([
+    { channel: undefined, to: "user:ann", receipts: true },
+    { channel: "news", to: undefined, receipts: true },
+    { channel: undefined, to: "everyone", receipts: true },
+  ]);
+  expect(await schedules.get(id)).not.toHaveProperty("channel");
+});
+
+test("exactly one place is named", async () => {
+  const { schedules } = setUp();
+  const said = { data: "x", every: "1m" };
+  const none = await schedules.create(said);
+  expect(none).toEqual({ ok: false, field: "channel", problem: "one of channel and to is required" });
+  const both = await schedules.create({ ...said, channel: "news", to: "everyone" });
+  expect(both).toEqual({ ok: false, field: "to", problem: "cannot be combined with channel" });
+  const made = await schedules.create({ ...said, to: "everyone" });
+  if (!made.ok) return expect.unreachable();
+  const { id } = made.schedule;
+  expect(await schedules.change(id, { to: undefined })).toMatchObject({ ok: false, field: "channel" });
+  expect(await schedules.change(id, { channel: undefined })).toMatchObject({ ok: true });
+  expect(await schedules.change(id, { to: "user:ann", channel: "news" })).toMatchObject({ field: "to" });
+  expect(await schedules.get(id)).toMatchObject({ to: "everyone" });
+});

@@ -2,18 +2,22 @@
 import type { Json } from "@carillon/protocol/frames";
 import type { Urgency } from "@carillon/protocol/position";
 import { type Content, compileContent } from "./content.ts";
-import type { KeptRecord, RecordChange } from "./ports.ts";
-import { compileRule, type Refusal, type Rule, type RuleFields } from "./rule.ts";
+import type { Destination, KeptRecord, RecordChange } from "./ports.ts";
+import { compileRule, type Refusal, RULE_FIELDS, type Rule, type RuleFields } from "./rule.ts";
 import { nextDueAfter, startOf } from "./when.ts";
 
 /** What a user writes: a rule, and what is published. */
 export interface ScheduleFields extends RuleFields {
-  readonly channel: string;
+  /** Where it is published: exactly one of these is there. */
+  readonly channel?: string;
+  readonly to?: string;
   readonly data: Json;
   readonly ttl?: number;
   readonly urgency?: Urgency;
   readonly collapseKey?: string;
   readonly tags?: readonly string[];
+  readonly withdrawOn?: "ack" | "read";
+  readonly receipts?: true;
 }
 
 /** What is kept of it, as JSON. */
@@ -72,11 +76,18 @@ export function compile(
 }
 
 /** Which field is wrong, and why. */
-export type Problem = Refusal | Extract<Content, { ok: false }>;
+export type Problem =
+  | Refusal
+  | Extract<Content, { ok: false }>
+  | { readonly ok: false; readonly field: "channel" | "to"; readonly problem: string };
 
 export function ruleOf(fields: ScheduleFields): RuleFields {
-  const { channel: _, data: __, ttl: ___, urgency: ____, collapseKey: _____, tags: ______, ...rule } = fields;
-  return rule;
+  return Object.fromEntries(RULE_FIELDS.map((name) => [name, fields[name]])) as RuleFields;
+}
+
+/** Where it is published. */
+export function destinationOf({ channel = "", to }: Pick<ScheduleFields, "channel" | "to">): Destination {
+  return to === undefined ? { channel } : { to };
 }
 
 /** The number of the publication that comes next. */

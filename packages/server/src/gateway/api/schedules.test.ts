@@ -69,3 +69,56 @@ test("a preview from before 1970 is refused", async () => {
   expect(status).toBe(400);
   expect(body.detail).toStartWith("from: ");
 });
+
+test("a schedule to somebody takes an admin's key, or a grant for that channel; one to a channel that channel's", async () => {
+  const { call, request } = await setUpApi();
+  const make = async (to: string, token: string) => {
+    const body = JSON.stringify({ to, data: "x", every: "1m" });
+    return (await request("POST", "/v1/schedules", { token, headers: JSON_TYPE, body })).status;
+  };
+  expect(await make("user:ann", "publish:news")).toBe(403);
+  expect(await make("user:ann", "publish:$user/*")).toBe(201);
+  expect(await make("everyone", "publish:$user/*")).toBe(403);
+  expect(await make("tag:a & !tag:b", "publish:$all")).toBe(201);
+  expect(await make("channel:news", "publish:news")).toBe(201);
+  expect(await make("channel:alerts", "publish:news")).toBe(403);
+
+  const made = await call("POST", "/v1/schedules", { to: "device:d_1", data: "x", every: "1m" });
+  expect(made.body).toMatchObject({ to: "device:d_1" });
+  expect(made.body).not.toHaveProperty("channel");
+  const path = `/v1/schedules/${made.body.id}`;
+  expect((await request("GET", path, { token: "publish:news" })).status).toBe(404);
+  const body = JSON.stringify({ to: "everyone" });
+  const moved = await request("PATCH", path, { token: "publish:$device/*", headers: JSON_TYPE, body });
+  expect(moved.status).toBe(403);
+  const list = await request("GET", "/v1/schedules", { token: "publish:news" });
+  const { schedules } = (await list.json()) as { schedules: { to?: string }[] };
+  expect(schedules.map(({ to }) => to)).toEqual(["channel:news"]);
+});
+
+test("a place that is none, two, or no target at all is refused, naming the field", async () => {
+  const { call } = await setUpApi();
+  const said = { data: "x", every: "1m" };
+  for (const [fields, detail] of [
+    [{}, "channel: one of channel and to is required"],
+    [{ channel: "a", to: "everyone" }, "to: cannot be combined with channel"],
+    [{ to: "ann" }, "to: device:ID, user:ID, channel:NAME, tag:NAME or everyone is expected"],
+    [{ to: "tag:a &" }, "to: expected tag:NAME, ! or (, found the end"],
+    [{ to: "channel:$all" }, "to: channel names that begin with $"],
+  ] as const) {
+    const { status, body } = await call("POST", "/v1/schedules", { ...said, ...fields });
+    expect(status).toBe(400);
+    expect(body.detail).toStartWith(detail);
+  }
+});
+
+test("what says where it is published takes the other's place", async () => {
+  const { call, path } = await setUp();
+  expect((await call("PATCH", path, { to: "everyone" })).body).toMatchObject({ to: "everyone" });
+  expect((await call("GET", path)).body).not.toHaveProperty("channel");
+  expect((await call("PATCH", path, { channel: "b" })).body).toMatchObject({ channel: "b" });
+  expect((await call("GET", path)).body).not.toHaveProperty("to");
+  expect((await call("PATCH", path, { channel: "b", to: "everyone" })).status).toBe(400);
+  const { status } = await call("POST", "/v1/schedules/preview", { to: "everyone", every: "1m" });
+  expect(status).toBe(200);
+});

@@ -8,6 +8,7 @@ import type { ScheduleFields } from "../../schedule/stored.ts";
 import { takePublishes } from "./messages.ts";
 import { json, notFound, Refusal, type Route, route } from "./route.ts";
 import { channelName, deliveryOptions, jsonData, numeral, pageQuery } from "./schemas.ts";
+import { mayPublishTo, targetField, targetOf } from "./targets.ts";
 
 const rule = {
   every: z.string().max(20).optional().meta({
@@ -48,12 +49,16 @@ const rule = {
 };
 
 const { idempotencyKey: _, ...delivery } = deliveryOptions;
-const fields = { channel: channelName, data: jsonData, ...rule, ...delivery };
+const place = {
+  channel: channelName.optional().meta({ description: "where it is published; or `to`" }),
+  to: targetField.optional(),
+};
+const fields = { ...place, data: jsonData, ...rule, ...delivery };
 const newSchedule = z.strictObject(fields).meta({ id: "NewSchedule" });
-/** A channel is always there, and null is data like any other. */
+/** A place is always there, and null is data like any other. */
 const schedulePatch = z
   .strictObject({
-    channel: channelName.optional(),
+    ...place,
     data: jsonData.optional(),
     ...(Object.fromEntries(
       Object.entries({ ...rule, ...delivery }).map(([name, schema]) => [
@@ -62,7 +67,11 @@ const schedulePatch = z
       ]),
     ) as unknown as Record<keyof typeof rule | keyof typeof delivery, z.ZodType>),
   })
-  .meta({ id: "SchedulePatch", description: "what is null is taken away, but for data" });
+  .meta({
+    id: "SchedulePatch",
+    description:
+      "what is null is taken away, but for data; `channel` takes the place of `to`, and `to` of `channel`",
+  });
 
 const time = z.string().meta({ format: "date-time" });
 const schedule = z
@@ -96,8 +105,7 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
   /** One that is not for this token is as if it were not there. */
   const find = async (access: Access, id: string) => {
     const found = await all.get(id);
-    if (found === undefined || !access.may("publish", found.channel))
-      throw notFound(`there is no schedule ${id}`);
+    if (found === undefined || !mayPublish(access, found)) throw notFound(`there is no schedule ${id}`);
     return found;
   };
   const list = route(
@@ -106,7 +114,7 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
       path: "/v1/schedules",
       needs: "token",
       summary: "List schedules",
-      description: "By id; those of the channels that the token may publish to.",
+      description: "By id; those that publish where the token may.",
       query: pageQuery,
       answers: { 200: { description: "a page", schema: schedules } },
     },
@@ -122,13 +130,13 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
       needs: "token",
       summary: "Schedule",
       description:
-        "One of `every`, `cron`, `at` and `delay` says when. In texts of `data`, `{{now}}`, `{{dueAt}}`, `{{run}}` and `{{schedule}}` are filled in at each run; `{{now|HH:mm|Asia/Tokyo}}` has a format and a zone.",
+        "It publishes in `channel`, or to those that `to` names. One of `every`, `cron`, `at` and `delay` says when. In texts of `data`, `{{now}}`, `{{dueAt}}`, `{{run}}` and `{{schedule}}` are filled in at each run; `{{now|HH:mm|Asia/Tokyo}}` has a format and a zone.",
       body: newSchedule,
       answers: { 201: { description: "made", schema: schedule } },
     },
     async ({ access, body }) => {
       const wanted = body as ScheduleFields;
-      mayPublish(access, wanted.channel);
+      checkPublish(access, wanted);
       takePublishes(hub, access, 1);
       return json(201, answerOf(await all.create(wanted, { by: access.who }), ""));
     },
@@ -143,7 +151,6 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
       body: z
         .strictObject({
           ...fields,
-          channel: channelName.optional(),
           data: jsonData.optional(),
           from: z.string().max(40).optional().meta({ description: "now unless given (RFC 3339)" }),
           count: z.int().min(1).max(1_000).optional().meta({ description: "10 unless given" }),
@@ -154,7 +161,7 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
       },
     },
     ({ body }) => {
-      const { from, count = 10, channel = "preview", data = "preview", ...rest } = body ?? {};
+      const { from, count = 10, data = "preview", ...rest } = body ?? {};
       const fromMs = from === undefined ? undefined : parseRfc3339(from);
       if (from !== undefined && (fromMs === undefined || fromMs < 0)) {
         throw new Refusal(
@@ -163,7 +170,8 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
           "from: a time such as 2026-11-24T09:30:00Z is expected, from 1970 on",
         );
       }
-      const previewed = all.preview({ ...rest, channel, data } as ScheduleFields, fromMs, count);
+      const place = rest.to === undefined ? { channel: "preview" } : {};
+      const previewed = all.preview({ ...place, ...rest, data } as ScheduleFields, fromMs, count);
       if (!previewed.ok) throw new Refusal(400, "bad_field", `${previewed.field}: ${previewed.problem}`);
       return json(200, { dueAt: previewed.dueMs.map((ms) => new Date(ms).toISOString()) });
     },
@@ -198,7 +206,7 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
           name === "data" ? value : (value ?? undefined),
         ]),
       ) as Partial<ScheduleFields>;
-      if (change.channel !== undefined) mayPublish(access, change.channel);
+      checkPublish(access, change);
       return json(200, answerOf(await all.change(id, change), id));
     },
   );
@@ -260,7 +268,7 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
 const MOST_LOOKED_AT = 5_000;
 const AT_ONCE = 200;
 
-/** A page of those of `access`'s channels. `next` is the last one on it, or where looking ended. */
+/** A page of those that publish where `access` may. `next` is the last one on it, or where looking ended. */
 async function visible(
   all: Schedules,
   access: Access,
@@ -273,7 +281,7 @@ async function visible(
     const some = await all.list(last, AT_ONCE);
     for (const each of some) {
       if (found.length === limit) return { schedules: found, next: found.at(-1)?.id ?? null };
-      if (access.may("publish", each.channel)) found.push(each);
+      if (mayPublish(access, each)) found.push(each);
       last = each.id;
     }
     if (some.length < AT_ONCE) return { schedules: found, next: null };
@@ -281,9 +289,18 @@ async function visible(
   return { schedules: found, next: last };
 }
 
-function mayPublish(access: Access, channel: string): void {
-  if (access.may("publish", channel)) return;
-  throw new Refusal(403, "forbidden", `this token has no grant to publish in ${channel}`);
+type Place = Pick<ScheduleFields, "channel" | "to">;
+
+function mayPublish(access: Access, { channel, to }: Place): boolean {
+  if (channel !== undefined && !access.may("publish", channel)) return false;
+  return to === undefined || mayPublishTo(access, targetOf(to));
+}
+
+/** @throws {Refusal} if they may not publish there. */
+function checkPublish(access: Access, place: Place): void {
+  if (mayPublish(access, place)) return;
+  const where = place.to === undefined ? `in ${place.channel}` : `to ${place.to}`;
+  throw new Refusal(403, "forbidden", `this token has no grant to publish ${where}`);
 }
 
 function managed(id: string): Refusal {
