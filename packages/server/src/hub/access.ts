@@ -9,8 +9,10 @@ export const GRANTS = ["subscribe", "publish", "history", "presence"] as const;
 export type Grant = (typeof GRANTS)[number];
 
 export interface Access {
-  /** Who it is, for limits and the log, and no secret: `admin`, `key:ID`, `jwt:SUBJECT`, `anonymous`. */
+  /** Who it is, for limits and the log, and no secret: `admin`, `key:ID`, `jwt:SUBJECT`, `device:ID`, `anonymous`. */
   readonly who: string;
+  /** The device whose token it is. */
+  readonly device?: string;
   /** Whether it may see and change everything: sessions, keys, backups. Then it may do everything in channels, too. */
   readonly isAdmin: boolean;
   may(grant: Grant, channel: string): boolean;

@@ -51,6 +51,18 @@ export function randomName(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString("base64url");
 }
 
+/** `count` random letters and digits, 5.95 bits each: what a shell, a URL and a double click take for one word. */
+export function randomLetters(count: number): string {
+  let letters = "";
+  while (letters.length < count) {
+    // What lies beyond the last whole alphabet would make its first letters likelier.
+    for (const byte of crypto.getRandomValues(new Uint8Array(count))) letters += LETTERS[byte & 63] ?? "";
+  }
+  return letters.slice(0, count);
+}
+
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
 /** A number from 0 up to but not 1, by which many that wait are spread over a time. Anybody may guess it. */
 export function chance(): number {
   return Math.random();

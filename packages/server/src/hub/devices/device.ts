@@ -3,6 +3,8 @@
  * kept is `stored.ts`, and what may be done with it `devices.ts`.
  */
 
+import type { Grants } from "../grants.ts";
+
 /** A time of day in the device's zone, `HH:MM`. Quiet from `from` up to, not including, `to`, over midnight if need be. */
 export interface QuietHours {
   readonly from: string;
@@ -55,6 +57,8 @@ export interface Device extends DeviceFields {
   readonly id: string;
   /** Whether it has or had a token: one that a client has only named (`?device=`) has no inbox of its own. */
   readonly isRegistered: boolean;
+  /** What its token may, if a backend has said so; else what everybody may. */
+  readonly grants?: Grants;
   /** Milliseconds since 1970. */
   readonly createdAtMs: number;
   readonly lastSeenMs: number;
@@ -86,3 +90,6 @@ export function switchOf({ subscriptions }: Device, channel: string): Switch {
   const name = switchName(channel);
   return Object.hasOwn(subscriptions, name) ? (subscriptions[name] ?? ON) : ON;
 }
+
+/** In the place of an epoch: the device has left the channel, and stands nowhere in it. No log is called so. */
+export const NO_EPOCH = "-";
