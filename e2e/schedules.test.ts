@@ -67,7 +67,7 @@ test("made on the command line: it arrives, and the list says that it has ended"
   const id = /^Made (\S+): cli, once, next in \d s$/.exec(made.out.join())?.[1] ?? "";
   expect((await coming)[0]).toMatch(/^It is \d\d:\d\d in Berlin$/);
   const { out } = await admin.run("schedules", "list");
-  expect(out[0]).toMatch(/^ID +CHANNEL +WHEN +NEXT +RUNS +PUBLISHES$/);
+  expect(out[0]).toMatch(/^ID +TO +WHEN +NEXT +RUNS +PUBLISHES$/);
   expect(out.find((line) => line.startsWith(id))).toMatch(/^\S+ +cli +once +ended +1 +It is /);
   expect(out.find((line) => line.includes(" seconds "))).toMatch(
     / every 1s +(now|in 1 s) +\d+ +\{\{dueAt\}\}$/,

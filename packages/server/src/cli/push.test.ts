@@ -64,6 +64,28 @@ test.each([
   expect((await run(["news", "Tea"], { answer: () => answerWith(answer) })).out).toEqual([said]);
 });
 
+test("--to: to somebody, in place of a channel", async () => {
+  const answer = { id: "0mrn7w2c", epoch: "k3v9Zq", offset: 2, time: TIME };
+  const { code, out, requests } = await run(["--to", "user:ann", "Tea", "--urgency", "high"], {
+    answer: () => answerWith(answer, 201),
+  });
+  expect({ code, out }).toEqual({ code: 0, out: ["Published to user:ann as 0mrn7w2c"] });
+  expect(requests[0]).toMatchObject({ method: "POST", url: "http://localhost:8080/v1/messages" });
+  expect(requests[0]?.body).toEqual({ to: "user:ann", data: "Tea", urgency: "high" });
+  const { out: json } = await run(["--to", "everyone", "--data", "1", "--json"], {
+    answer: () => answerWith(answer, 201),
+  });
+  expect(JSON.parse(json.join())).toEqual(answer);
+});
+
+test("--to --delay: it is told when, and how to cancel it", async () => {
+  const { out, requests } = await run(["--to", "tag:a|tag:b", "Tea", "--delay", "3m"], {
+    answer: () => answerWith(later, 202),
+  });
+  expect(requests[0]?.body).toEqual({ to: "tag:a|tag:b", data: "Tea", delay: "3m" });
+  expect(out).toEqual(["To be published in 3 min; carillon schedules delete k3v9ZqaB cancels it"]);
+});
+
 const later = { schedule: "k3v9ZqaB", dueAt: "2026-11-24T09:33:00.000Z" };
 
 test.each([
@@ -120,6 +142,11 @@ test.each([
   [["news", "Tea", "--delay", "0s"], "--delay: a length of time from 1ms"],
   [["news", "Tea", "--at", "2036-12-24T18:00:00Z", "--delay", "1m"], "--at and --delay do not go together"],
   [["news", "--lines", "--delay", "1m"], "--lines and --delay do not go together"],
+  [["Tea", "--to", "ann"], '--to "ann": device:ID, user:ID, channel:NAME, tag:NAME or everyone is expected'],
+  [["Tea", "--to", "tag:a tag:b"], '--to "tag:a tag:b": expected & or |'],
+  [["news", "Tea", "--to", "everyone"], 'unexpected argument "Tea": with --to there is no CHANNEL'],
+  [["--to", "everyone", "--lines"], "--lines and --to do not go together"],
+  [["--urgency", "high"], "CHANNEL is missing, or --to in its place"],
   [["news", "--file", "/nonexistent"], "--file /nonexistent: ENOENT"],
   [["news", "--file", "/nonexistent", "--lines"], "--file /nonexistent: ENOENT"],
 ])("%j is wrong usage, and nothing is sent", async (typed, said) => {

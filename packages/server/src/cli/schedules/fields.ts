@@ -32,7 +32,7 @@ export const whenFlags = {
   "max-runs": { value: "COUNT", about: "ends after so many runs" },
 } as const satisfies Record<string, Flag>;
 
-/** All that can be said of a schedule, its channel left out. */
+/** All that can be said of a schedule but where it publishes. */
 export const scheduleFlags = {
   ...whenFlags,
   misfire: {
@@ -105,13 +105,13 @@ export function checkRule(rule: RuleFields): void {
 }
 
 /**
- * What flags and TEXT say: all fields but the channel.
+ * What flags and TEXT say: all fields but where it publishes.
  * @throws {ConfigError} that names the flag which is no good.
  */
 export function readFields(
   flags: ScheduleFlags,
   text: string | undefined,
-): Partial<Omit<ScheduleFields, "channel">> {
+): Partial<Omit<ScheduleFields, "channel" | "to">> {
   const rule = readWhen(flags);
   const data = readData(flags, text);
   if (data !== undefined) checkContent(data, rule.timeZone, flags.data === undefined ? "TEXT" : "--data");

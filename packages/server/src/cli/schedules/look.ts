@@ -8,7 +8,7 @@ import { DONE } from "../help.ts";
 import { Api, type RequestOptions } from "../http.ts";
 import { patiently } from "../progress.ts";
 import { tableOf } from "../table.ts";
-import { pathOf, runPage, type View, view, viewPage } from "./view.ts";
+import { pathOf, placeOf, runPage, type View, view, viewPage } from "./view.ts";
 import { dataInWords, lengthOf, momentOf, nextInWords, ruleInWords } from "./words.ts";
 
 const PAGE = 1_000;
@@ -21,7 +21,7 @@ export const listSchedules = command({
   group: "Use it",
   about: "list schedules and when they are due next",
   text: [
-    "Lists the schedules of the channels that you may publish to, what carillon push --at and --delay keep included. Times are those of this machine's clock.",
+    "Lists the schedules that publish where you may, what carillon push --at and --delay keep included. Times are those of this machine's clock.",
   ],
   args: [],
   flags: { ...endpointFlags, ...jsonFlag },
@@ -37,7 +37,7 @@ export const listSchedules = command({
     else {
       const nowMs = io.clock.wallMs();
       const rows = schedules.map((each) => rowOf(each, nowMs));
-      for (const line of tableOf(["ID", "CHANNEL", "WHEN", "NEXT", "RUNS", "PUBLISHES"], rows)) io.out(line);
+      for (const line of tableOf(["ID", "TO", "WHEN", "NEXT", "RUNS", "PUBLISHES"], rows)) io.out(line);
     }
     return DONE;
   },
@@ -55,10 +55,10 @@ async function readAll(api: Api): Promise<readonly View[]> {
 }
 
 function rowOf(each: View, nowMs: number): readonly string[] {
-  const { id, channel, runs } = each;
+  const { id, runs } = each;
   const data = dataInWords(each);
   const shown = data.length > DATA_WIDTH ? `${data.slice(0, DATA_WIDTH)}…` : data;
-  return [id, channel, ruleInWords(each), nextInWords(each, nowMs), `${runs}`, shown];
+  return [id, placeOf(each), ruleInWords(each), nextInWords(each, nowMs), `${runs}`, shown];
 }
 
 export const showSchedule = command({
@@ -87,6 +87,7 @@ function linesOf(found: View, nowMs: number): readonly string[] {
   const said: Readonly<Record<string, string | number | undefined>> = {
     id: found.id,
     channel: found.channel,
+    to: found.to,
     publishes: dataInWords(found),
     when: ruleInWords(found),
     next: nextDueAt === null ? next : `${next} (${momentOf(nextDueAt)})`,

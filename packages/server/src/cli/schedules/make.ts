@@ -2,13 +2,14 @@
 import { ConfigError } from "../../config.ts";
 import { printable } from "../../lib/printable.ts";
 import { command } from "../command.ts";
-import { checkChannel } from "../delivery.ts";
+import { checkChannel, checkOneOf } from "../delivery.ts";
+import { checkTarget, readDestination, toFlag } from "../destination.ts";
 import { endpointFlags, jsonFlag, readEndpoint } from "../endpoint.ts";
 import { DONE } from "../help.ts";
 import { Api } from "../http.ts";
 import { patiently } from "../progress.ts";
 import { KINDS, readFields, saysWhen, scheduleFlags } from "./fields.ts";
-import { pathOf, type View, view } from "./view.ts";
+import { pathOf, placeOf, type View, view } from "./view.ts";
 import { nextInWords, ruleInWords } from "./words.ts";
 
 const NAMES =
@@ -23,21 +24,22 @@ export const addSchedule = command({
     NAMES,
     "carillon schedules next takes the same flags and says when that would be.",
   ],
-  args: ["CHANNEL", "[TEXT]"],
-  flags: { ...scheduleFlags, ...endpointFlags, ...jsonFlag },
+  args: ["[CHANNEL]", "[TEXT]"],
+  flags: { ...toFlag, ...scheduleFlags, ...endpointFlags, ...jsonFlag },
   examples: [
     'carillon schedules add news --cron "0 9 * * 1-5" --time-zone Asia/Shanghai --text "Good morning"',
     'carillon schedules add push "It is {{now|HH:mm}}" --every 15m --align --ttl 10m',
     'carillon schedules add doors "They open" --at 2026-12-24T18:00:00+01:00 --urgency high',
+    `carillon schedules add --to 'tag:android & tag:beta' "A new build is out" --cron "0 10 * * 5"`,
     `carillon schedules add sensors --every 1h --jitter 5m --data '{"read": "all", "run": "{{run}}"}'`,
   ],
-  async run({ args: [channel, text], flags }, io) {
-    checkChannel(channel);
+  async run({ args, flags }, io) {
+    const { destination, text } = readDestination(args, flags.to);
     if (!saysWhen(flags)) throw new ConfigError("say when: --every, --cron, --at or --delay");
     const { data, ...fields } = readFields(flags, text);
     if (data === undefined) throw new ConfigError("say what is published: TEXT, --text or --data");
     const api = new Api(readEndpoint(flags, io), io);
-    const body = { channel, data, ...fields };
+    const body = { ...destination, data, ...fields };
     const made = await patiently(io, api.url, api.json("POST", "/v1/schedules", view, { body }));
     io.out(flags.json === undefined ? describe("Made", made, io.clock.wallMs()) : JSON.stringify(made));
     return DONE;
@@ -68,6 +70,7 @@ export const editSchedule = command({
   args: ["ID", "[TEXT]"],
   flags: {
     channel: { value: "CHANNEL", about: "publish to this one" },
+    to: { value: "TARGET", about: "publish to these, such as user:ann or everyone" },
     ...scheduleFlags,
     remove: {
       value: "FLAG",
@@ -82,14 +85,17 @@ export const editSchedule = command({
     "carillon schedules edit k3v9ZqaB --urgency low --remove until --remove ttl",
   ],
   async run({ args: [id, text], flags }, io) {
-    const { channel } = flags;
+    const { channel, to } = flags;
+    checkOneOf({ "--channel": channel, "--to": to });
     if (channel !== undefined) checkChannel(channel);
+    if (to !== undefined) checkTarget(to);
+    const destination = { ...(channel !== undefined && { channel }), ...(to !== undefined && { to }) };
     const fields = readFields(flags, text);
     const removed = flags.remove.map(readRemoved);
     // One of them says when; a schedule of another kind that is aligned would be refused.
     const replaced = saysWhen(flags) ? [...KINDS, "align"] : [];
     const nothing = Object.fromEntries([...replaced, ...removed].map((name) => [name, null]));
-    const body = { ...nothing, ...(channel !== undefined && { channel }), ...fields };
+    const body = { ...nothing, ...destination, ...fields };
     if (Object.keys(body).length === 0) throw new ConfigError("say what is to change: TEXT or a flag");
     const api = new Api(readEndpoint(flags, io), io);
     const changed = await patiently(io, api.url, api.json("PATCH", pathOf(id), view, { body }));
@@ -107,7 +113,7 @@ function readRemoved(name: string): string {
 
 function describe(done: string, made: View, nowMs: number): string {
   const next = nextInWords(made, nowMs);
-  const { id, channel, nextDueAt } = made;
+  const { id, nextDueAt } = made;
   const rule = ruleInWords(made);
-  return printable(`${done} ${id}: ${channel}, ${rule}, ${nextDueAt === null ? next : `next ${next}`}`);
+  return printable(`${done} ${id}: ${placeOf(made)}, ${rule}, ${nextDueAt === null ? next : `next ${next}`}`);
 }

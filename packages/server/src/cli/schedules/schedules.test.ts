@@ -69,6 +69,23 @@ test.each([
   ]);
 });
 
+test("add --to: in place of a channel, for somebody", async () => {
+  const told = { ...morning, channel: undefined, to: "tag:a & !tag:b" };
+  const { bodies, out } = await run(["add", "--to", "tag:a & !tag:b", "Tea", "--every", "5m"], () =>
+    answerWith(told),
+  );
+  expect(bodies).toEqual([{ to: "tag:a & !tag:b", data: "Tea", every: "5m" }]);
+  expect(out).toEqual(["Made k3v9ZqaB: tag:a & !tag:b, 0 9 * * 1-5 in Asia/Shanghai, next in 3 min"]);
+  const list = await run(["list"], () => answerWith({ schedules: [told], next: null }));
+  expect(list.out[1]).toContain("  tag:a & !tag:b  ");
+  const shown = await run(["show", "k3v9ZqaB"], () => answerWith(told));
+  expect(shown.out.slice(0, 2)).toEqual(["id         k3v9ZqaB", "to         tag:a & !tag:b"]);
+});
+
+test("edit --to", async () => {
+  expect((await run(["edit", "k3v9ZqaB", "--to", "everyone"])).bodies).toEqual([{ to: "everyone" }]);
+});
+
 test("add: JSON, and names in it", async () => {
   const { bodies } = await run(["add", "news", "--delay", "1s", "--data", '{"run":"{{run}}"}']);
   expect(bodies[0]).toMatchObject({ data: { run: "{{run}}" } });
@@ -105,6 +122,12 @@ test.each([
   [["edit", "k3v9ZqaB", "--remove", "cron"], '--remove "cron": expected align, jitter'],
   [["edit", "k3v9ZqaB", "--remove", "constructor"], '--remove "constructor": expected'],
   [["edit", "k3v9ZqaB", "--channel", "a b"], '"a b": '],
+  [["add", "--every", "5m"], "CHANNEL is missing, or --to in its place"],
+  [["add", "news", "Tea", "--to", "everyone", "--every", "5m"], 'unexpected argument "Tea": with --to there'],
+  [["add", "Tea", "--to", "ann", "--every", "5m"], '--to "ann": device:ID, user:ID, channel:NAME'],
+  [["add", "Tea", "--to", "tag:a &", "--every", "5m"], '--to "tag:a &": expected tag:NAME'],
+  [["edit", "k3v9ZqaB", "--to", "user:"], '--to "user:": a user is named by'],
+  [["edit", "k3v9ZqaB", "--to", "everyone", "--channel", "news"], "--channel and --to do not go together"],
   [["edit", "k3v9ZqaB", "--jitter", "2d"], "--jitter"],
   [["next"], "say which: an ID, or --every, --cron, --at or --delay"],
   [["next", "--jitter", "1s"], "say which: an ID, or"],
@@ -173,11 +196,11 @@ test("list: all pages, in aligned columns", async () => {
   const { asked, out } = await run(["list"], (_, index) => answerWith(pages[index]));
   expect(asked).toEqual(["GET /v1/schedules?limit=1000", `GET /v1/schedules?limit=1000&after=${morning.id}`]);
   expect(out).toEqual([
-    "ID          CHANNEL  WHEN                          NEXT      RUNS  PUBLISHES",
-    "k3v9ZqaB    news     0 9 * * 1-5 in Asia/Shanghai  in 3 min  2     Good morning",
-    `b           news     0 9 * * 1-5 in Asia/Shanghai  paused    2     {"text":"${"x".repeat(31)}…`,
-    "push-every  news     every 5m                      in 3 min  2     茶\ufffd[2J",
-    "z           news     once                          ended     2     Good morning",
+    "ID          TO    WHEN                          NEXT      RUNS  PUBLISHES",
+    "k3v9ZqaB    news  0 9 * * 1-5 in Asia/Shanghai  in 3 min  2     Good morning",
+    `b           news  0 9 * * 1-5 in Asia/Shanghai  paused    2     {"text":"${"x".repeat(31)}…`,
+    "push-every  news  every 5m                      in 3 min  2     茶\ufffd[2J",
+    "z           news  once                          ended     2     Good morning",
   ]);
 });
 

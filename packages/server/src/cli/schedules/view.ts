@@ -6,7 +6,8 @@ const text = z.string().optional();
 
 export const view = z.looseObject({
   id: z.string(),
-  channel: z.string(),
+  channel: text,
+  to: text,
   data: z.custom<Json>((value) => value !== undefined),
   every: text,
   align: z.boolean().optional(),
@@ -41,6 +42,11 @@ export const run = z.looseObject({
 export const runPage = z.object({ runs: z.array(run) });
 
 export const previewed = z.object({ dueAt: z.array(z.string()) });
+
+/** Where it publishes. */
+export function placeOf({ channel, to }: Pick<View, "channel" | "to">): string {
+  return channel ?? to ?? "";
+}
 
 /** Where a schedule is found. */
 export function pathOf(id: string): string {
