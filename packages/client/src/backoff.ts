@@ -11,14 +11,12 @@ const BASE_MS = 500;
 const CAP_MS = 20_000;
 /** The shortest wait, so that bad luck with the dice never makes a busy loop. */
 const FLOOR_MS = 100;
-/** Past this exponent the window is the widest one anyway, and 2 ** attempt would leave the safe numbers. */
-const LARGEST_EXPONENT = 16;
 
 /**
  * Milliseconds to wait before attempt number `attempt` (0 is the first retry).
  * @param random a number from 0 up to 1, fresh for each call.
  */
 export function backoffMs(attempt: number, random: number): number {
-  const windowMs = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempt, LARGEST_EXPONENT));
+  const windowMs = Math.min(CAP_MS, BASE_MS * 2 ** attempt);
   return FLOOR_MS + random * (windowMs - FLOOR_MS);
 }

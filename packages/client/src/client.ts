@@ -21,7 +21,7 @@ import { Emitter } from "./emitter.ts";
 import { CarillonError } from "./errors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { CarillonOptions } from "./options.ts";
-import { type CancelTimer, type Platform, systemPlatform } from "./platform.ts";
+import { nothing, type Platform, systemPlatform } from "./platform.ts";
 import { memoryStore, type Store } from "./stores.ts";
 
 /** Home routers and mobile networks forget an idle connection after five minutes and up. */
@@ -61,7 +61,7 @@ export class Carillon extends Emitter<Events> {
   readonly #waiting = new Set<(error?: CarillonError) => void>();
   /** The server's clock less the platform's monotonic one: a device's wall clock may be wrong by years. */
   #serverAheadMs = 0;
-  #cancelRefresh: CancelTimer = () => {};
+  #cancelRefresh = nothing;
   /** Closed by the app, or by the server for good: from then on only the app opens it again. */
   #isOver = false;
 
@@ -90,7 +90,7 @@ export class Carillon extends Emitter<Events> {
     this.#heartbeat = new Heartbeat({
       platform: this.platform,
       send: () => {
-        this.#ask({ type: "ping" }).catch(() => {});
+        this.#ask({ type: "ping" }).catch(nothing);
       },
       onAnswer: (roundTripMs) => this.emit("heartbeat", roundTripMs),
       onMissed: () => this.connection.abandon("a heartbeat got no answer"),
@@ -187,7 +187,7 @@ export class Carillon extends Emitter<Events> {
   }
 
   async #identify(): Promise<void> {
-    const { token, device, client } = this.#options;
+    const { token, device, client, urgentFirst } = this.#options;
     const { state } = this.connection;
     try {
       const secret = typeof token === "function" ? await token() : token;
@@ -196,7 +196,7 @@ export class Carillon extends Emitter<Events> {
       const reply = await this.#ask({
         type: "connect",
         // JSON leaves out what is undefined.
-        ...({ token: secret, device, client } as object),
+        ...({ token: secret, device, client, urgentFirst: urgentFirst || undefined } as object),
       });
       if (this.connection.state !== state) return;
       if (reply.type === "connected") {
@@ -256,23 +256,11 @@ export class Carillon extends Emitter<Events> {
 
   #received(text: string): void {
     const frame = parseServerFrame(text);
-    if (frame === undefined) return;
-    switch (frame.type) {
-      case "publication":
-      case "page":
-      case "join":
-      case "leave":
-      case "revoked":
-        this.#channels.get(frame.channel)?.subscription.receive(frame);
-        return;
-      case "subscribed":
-        // Before anything else of its channel is looked at, and not a promise's turn later.
-        this.#channels.get(frame.channel)?.subscription.subscribed(frame);
-        break;
-      case "pong":
-        this.#heartbeat.answered();
-    }
-    this.#commands.settle(frame);
+    if (frame === undefined || this.#options.onFrame?.(frame)) return;
+    if (frame.type === "pong") this.#heartbeat.answered();
+    // That it is subscribed, a channel hears before anything else that comes, and not a promise's turn later.
+    if ("channel" in frame) this.#channels.get(frame.channel)?.subscription.receive(frame);
+    if ("id" in frame) this.#commands.settle(frame);
   }
 }
 

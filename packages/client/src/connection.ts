@@ -14,7 +14,7 @@
  */
 import { ABNORMAL_CLOSURE } from "@carillon/protocol/codes";
 import { backoffMs } from "./backoff.ts";
-import type { CancelTimer, Platform, Socket } from "./platform.ts";
+import { nothing, type Platform, type Socket, type SocketClosed } from "./platform.ts";
 
 /** What the connection is doing, for a user interface to show. */
 export type ConnectionState =
@@ -49,16 +49,14 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection that lasted this long was good: the next loss starts with short waits again. */
 const STABLE_AFTER_MS = 10_000;
 
-const NO_TIMER: CancelTimer = () => {};
-
 export class Connection {
   readonly #options: ConnectionOptions;
   #state: ConnectionState = { status: "closed" };
   #socket: Socket | undefined;
   #attempt = 0;
   /** The one timer that the current state waits for: connect timeout, stable, or retry. */
-  #cancelTimer = NO_TIMER;
-  #stopWaking: () => void = () => {};
+  #cancelTimer = nothing;
+  #stopWaking = nothing;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -105,28 +103,25 @@ export class Connection {
     }
     this.#socket = socket;
     // A socket that was given up may still speak; only the present one is listened to.
-    const current = (react: () => void) => {
-      if (this.#socket === socket) react();
-    };
-    socket.addEventListener("open", () =>
-      current(() => {
-        this.#timer(STABLE_AFTER_MS, () => {
-          this.#attempt = 0;
-        });
-        this.#enter({ status: "open" });
-      }),
-    );
-    socket.addEventListener("message", ({ data }) => {
-      if (typeof data === "string") current(() => onFrame(data));
+    const on = <Event>(type: string, react: (event: Event) => void) =>
+      socket.addEventListener(type as "message", (event) => {
+        if (this.#socket === socket) react(event as Event);
+      });
+    on("open", () => {
+      this.#timer(STABLE_AFTER_MS, () => {
+        this.#attempt = 0;
+      });
+      this.#enter({ status: "open" });
     });
-    socket.addEventListener("close", ({ code, reason }) =>
-      current(() => {
-        if (mayReturn(code)) this.#lost(code, reason);
-        else this.#end({ status: "closed", code, reason });
-      }),
-    );
+    on<{ data: unknown }>("message", ({ data }) => {
+      if (typeof data === "string") onFrame(data);
+    });
+    on<SocketClosed>("close", ({ code, reason }) => {
+      if (mayReturn(code)) this.#lost(code, reason);
+      else this.#end({ status: "closed", code, reason });
+    });
     // A close event follows; without a listener the ws package would throw.
-    socket.addEventListener("error", () => {});
+    on("error", nothing);
     this.#timer(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL_CLOSURE, "no answer in time"));
     this.#enter({ status: "connecting" });
   }

@@ -52,11 +52,6 @@ export class Delivery {
     this.#queue = [];
   }
 
-  /** Goes on, but not before the caller has returned: a listener is not called while it is still being added. */
-  runSoon(): void {
-    void Promise.resolve().then(() => this.run());
-  }
-
   /** Goes on until nothing waits; resolves then. Listeners that return at once are not waited for by a turn. */
   async run(): Promise<void> {
     if (this.#running) return;

@@ -2,7 +2,7 @@
  * Heartbeats: the app's own sign of life, sent when the app chooses, so that the server need not wake it. Each one has
  * to be answered within a window; one that is not proves the connection dead long before TCP would.
  */
-import type { CancelTimer, Platform } from "./platform.ts";
+import { nothing, type Platform } from "./platform.ts";
 
 export interface HeartbeatOptions {
   readonly platform: Pick<Platform, "monotonicMs" | "setTimer">;
@@ -17,15 +17,13 @@ export interface HeartbeatOptions {
 /** The slowest answer that is waited for; a phone on a bad network takes a few seconds. */
 export const ANSWER_WITHIN_MS = 10_000;
 
-const NO_TIMER: CancelTimer = () => {};
-
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #intervalMs: number | undefined;
   #running = false;
   #sentAtMs: number | undefined;
-  #cancelNext = NO_TIMER;
-  #cancelMissed = NO_TIMER;
+  #cancelNext = nothing;
+  #cancelMissed = nothing;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;

@@ -5,23 +5,17 @@
 import type { Command } from "@carillon/protocol/frames";
 import { decodePosition, encodePosition, type Position } from "@carillon/protocol/position";
 import { isWirePosition } from "@carillon/protocol/server-frames";
-import type { CancelTimer, Platform } from "./platform.ts";
+import type { Carillon } from "./client.ts";
+import { type CancelTimer, nothing } from "./platform.ts";
 import { further } from "./progress.ts";
-import type { Store } from "./stores.ts";
 
 /** A crash makes the app see again what it had handled in this time. */
 const WRITE_AFTER_MS = 1_000;
 
-export interface MarksPorts {
-  readonly store: Store;
-  readonly platform: Platform;
-  /** `false` if the channel is not subscribed now: the server would not know what to do with an ack. */
-  send(command: Command): boolean;
-}
-
 export class Marks {
   readonly #channel: string;
-  readonly #ports: MarksPorts;
+  readonly #client: Carillon;
+  readonly #send: (command: Command) => boolean;
   #handled: Position | undefined;
   #cancel: CancelTimer | undefined;
   /** Whether the last ack could not be sent. */
@@ -29,15 +23,17 @@ export class Marks {
   /** Ends with the last save of a store that takes its time. */
   #saving: Promise<void> | undefined;
 
-  constructor(channel: string, ports: MarksPorts) {
+  /** @param send `false` if the channel is not subscribed now: the server would not know what to do with an ack. */
+  constructor(channel: string, client: Carillon, send: (command: Command) => boolean) {
     this.#channel = channel;
-    this.#ports = ports;
+    this.#client = client;
+    this.#send = send;
   }
 
   /** What was kept by an earlier life of the app. What cannot be read counts as nothing. */
   async load(): Promise<Position | undefined> {
     try {
-      const kept: unknown = JSON.parse((await this.#ports.store.load(this.#channel)) ?? "null");
+      const kept: unknown = JSON.parse((await this.#client.store.load(this.#channel)) ?? "null");
       return isWirePosition(kept) ? decodePosition(kept) : undefined;
     } catch {
       return undefined;
@@ -61,7 +57,7 @@ export class Marks {
     this.#cancel();
     this.#cancel = undefined;
     const position = encodePosition(this.#handled);
-    this.#isOwed = !this.#ports.send({ type: "ack", channel: this.#channel, position });
+    this.#isOwed = !this.#send({ type: "ack", channel: this.#channel, position });
     this.#save(JSON.stringify(position));
   }
 
@@ -75,7 +71,7 @@ export class Marks {
   }
 
   #flushSoon(): void {
-    this.#cancel ??= this.#ports.platform.setTimer(WRITE_AFTER_MS, () => this.flush());
+    this.#cancel ??= this.#client.platform.setTimer(WRITE_AFTER_MS, () => this.flush());
   }
 
   /**
@@ -83,12 +79,10 @@ export class Marks {
    * that an old value never overtakes a new one. A store that fails costs no more than seeing something twice.
    */
   #save(value: string | undefined): void {
-    const save = () => this.#ports.store.save(this.#channel, value);
+    const save = () => this.#client.store.save(this.#channel, value);
     try {
       const saved = this.#saving === undefined ? save() : this.#saving.then(save);
-      this.#saving = saved?.then(ignore, ignore);
+      this.#saving = saved?.then(nothing, nothing);
     } catch {}
   }
 }
-
-function ignore(): void {}

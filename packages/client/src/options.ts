@@ -1,4 +1,5 @@
 /** What an app may say of its client. */
+import type { ServerFrame } from "@carillon/protocol/frames";
 import type { Platform, SocketConstructor } from "./platform.ts";
 import type { Store } from "./stores.ts";
 
@@ -20,6 +21,13 @@ export interface CarillonOptions {
   readonly timeoutMs?: number;
   /** What software this is, for the operator. */
   readonly client?: string;
+  /** What is urgent in any channel is caught up with before what is not urgent in another. */
+  readonly urgentFirst?: boolean;
   /** Time, chance and sockets, for tests. */
   readonly platform?: Platform;
+  /**
+   * Sees every frame before the client does, which does not look at one for which it returns true.
+   * @internal
+   */
+  readonly onFrame?: (frame: ServerFrame) => boolean;
 }

@@ -6,6 +6,9 @@
 /** Cancels a timer. Calling it twice, or after the timer has fired, does nothing. */
 export type CancelTimer = () => void;
 
+/** Does nothing; what a timer is cancelled by that was never set. */
+export function nothing(): void {}
+
 /** How a socket ended, as the standard `CloseEvent` says it. */
 export interface SocketClosed {
   readonly code: number;

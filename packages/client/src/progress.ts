@@ -4,12 +4,12 @@
  */
 import type { Publication } from "@carillon/protocol/frames";
 import {
-  advance,
+  decodePosition,
   furthest,
   laneOf,
   type Offsets,
   type Position,
-  together,
+  type WirePosition,
 } from "@carillon/protocol/position";
 
 /** Ids that are remembered; enough for what was on its way while a connection was cut. */
@@ -29,17 +29,20 @@ export class Progress {
     if (offset !== undefined && position !== undefined) {
       if (offset <= position.offsets[lane]) return "seen";
       if (!inPage && prev > position.offsets[lane]) return "missing";
-      this.position = { ...position, offsets: advance(position.offsets, lane, offset) };
+      const moved: [number, number, number] = [...position.offsets];
+      moved[lane] = offset;
+      this.position = { ...position, offsets: moved };
     }
     if (this.#ids.has(id)) return "seen";
     this.#remember(id);
     return "new";
   }
 
-  /** A page covered everything up to `to`. */
-  cover(to: number): void {
+  /** A page covered everything up to `to`, in each lane or in all. */
+  cover(to: WirePosition["offset"]): void {
     const { position } = this;
-    if (position !== undefined) this.position = further(position, { ...position, offsets: together(to) });
+    if (position !== undefined)
+      this.position = further(position, decodePosition({ ...position, offset: to }));
   }
 
   /** The position and ids of before mean nothing any more. */

@@ -2,7 +2,7 @@
  * How a channel stays subscribed: it asks from where it stands, on every connection and wherever something is missing, and
  * sorts what arrives into what is new and what was seen. `PROTOCOL.md`, "What a client does", has the rules.
  */
-import type { Publication, Push, Reply } from "@carillon/protocol/frames";
+import type { Publication, ServerFrame } from "@carillon/protocol/frames";
 import { encodeFrame } from "@carillon/protocol/json";
 import { decodePosition, encodePosition, type Position, START } from "@carillon/protocol/position";
 import { backoffMs } from "./backoff.ts";
@@ -11,11 +11,10 @@ import type { Carillon } from "./client.ts";
 import { Delivery, type Step } from "./delivery.ts";
 import { CarillonError, PASSING } from "./errors.ts";
 import { Marks } from "./marks.ts";
-import type { CancelTimer } from "./platform.ts";
+import { nothing } from "./platform.ts";
 import { further, Progress, reaches } from "./progress.ts";
 
-type Subscribed = Extract<Reply, { type: "subscribed" }>;
-type ChannelPush = Extract<Push, { channel: string }>;
+type Subscribed = Extract<ServerFrame, { type: "subscribed" }>;
 
 export interface SubscriptionPorts {
   readonly channel: string;
@@ -46,16 +45,16 @@ export class Subscription {
   /** The id of the command whose answer counts. */
   #asked: number | undefined;
   #attempt = 0;
-  #cancelRetry: CancelTimer = () => {};
+  #cancelRetry = nothing;
 
   constructor(ports: SubscriptionPorts) {
     this.#ports = ports;
     const { channel, client } = ports;
-    this.#marks = new Marks(channel, {
-      store: client.store,
-      platform: client.platform,
-      send: (command) => this.#isSubscribed && client.connection.send(encodeFrame(command)),
-    });
+    this.#marks = new Marks(
+      channel,
+      client,
+      (command) => this.#isSubscribed && client.connection.send(encodeFrame(command)),
+    );
     this.#delivery = new Delivery({
       // An app that has closed its client is not called any more; what waits is handed over after the next `connect`.
       isHeard: () => ports.isHeard() && !client.isClosedByApp,
@@ -88,7 +87,7 @@ export class Subscription {
     this.#marks.forget();
     this.#loading = Promise.resolve();
     this.#fromNow = true;
-    if (client.state.status === "open") client.ask({ type: "unsubscribe", channel }).catch(() => {});
+    if (client.state.status === "open") client.ask({ type: "unsubscribe", channel }).catch(nothing);
     this.#leave("unsubscribed");
   }
 
@@ -99,7 +98,8 @@ export class Subscription {
 
   /** A listener was added. */
   heard(): void {
-    this.#delivery.runSoon();
+    // Not before the caller has returned: it is not called while it is still being added.
+    void Promise.resolve().then(() => this.#delivery.run());
   }
 
   connected(): void {
@@ -111,11 +111,33 @@ export class Subscription {
   /** There is no connection; `refused` if the server does not want this client back. */
   disconnected(refused: boolean): void {
     if (isWanted(this.#state)) this.#leave(refused ? "refused" : "subscribing");
-    this.#delivery.runSoon();
+    this.heard();
+  }
+
+  /** What has come of its channel. */
+  receive(frame: ServerFrame): void {
+    if (frame.type === "subscribed") this.#subscribed(frame);
+    if (!this.#isSubscribed) return;
+    switch (frame.type) {
+      case "join":
+      case "leave":
+        this.#ports.tell(frame.type, frame.member);
+        break;
+      case "revoked":
+        this.#leave("subscribing");
+        this.#failed(new CarillonError(frame.code, frame.message));
+        break;
+      case "publication":
+        this.#take(frame.publication, false);
+        break;
+      case "page":
+        this.#takePage(frame);
+    }
+    void this.#delivery.run();
   }
 
   /** The server has subscribed it. */
-  subscribed({ id, position, from, gap }: Subscribed): void {
+  #subscribed({ id, position, from, gap }: Subscribed): void {
     if (id !== this.#asked) return;
     this.#asked = undefined;
     this.#cancelRetry();
@@ -131,27 +153,6 @@ export class Subscription {
     // Kept at once: an app that was started, heard nothing and was started again has missed what came between.
     if (isNew) this.#marks.flush();
     else this.#marks.resume();
-    void this.#delivery.run();
-  }
-
-  receive(push: ChannelPush): void {
-    if (!this.#isSubscribed) return;
-    switch (push.type) {
-      case "join":
-      case "leave":
-        this.#ports.tell(push.type, push.member);
-        break;
-      case "revoked":
-        this.#leave("subscribing");
-        this.#failed(new CarillonError(push.code, push.message));
-        break;
-      case "publication":
-        this.#take(push.publication, false);
-        break;
-      case "page":
-        this.#takePage(push);
-    }
-    void this.#delivery.run();
   }
 
   get #isSubscribed(): boolean {
@@ -167,7 +168,7 @@ export class Subscription {
     return isNew;
   }
 
-  #takePage({ publications, to, gap }: Extract<Push, { type: "page" }>): void {
+  #takePage({ publications, to, gap }: Extract<ServerFrame, { type: "page" }>): void {
     if (!this.#receiving) return;
     if (gap !== undefined) this.#delivery.push({ gap });
     for (const publication of publications) this.#take(publication, true);

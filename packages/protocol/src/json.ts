@@ -24,15 +24,11 @@ export function parseCommand(frame: string): ParsedCommand {
   const problem = commandProblem(fields);
   if (problem !== undefined) return refuse(problem);
   const command = fields as unknown as Command;
-  if (command.type === "publish" && frame.length > MEASURED_FROM) return checkSize(command);
+  // A letter may be three bytes of UTF-8, and `1e20` is written out as 21 digits: what is a sixth of the limit in letters
+  // cannot be over it in bytes.
+  if (command.type === "publish" && frame.length > MAX_DATA_BYTES / 6) return checkSize(command);
   return { ok: true, command };
 }
-
-/**
- * Letters in a frame from which its data is measured. A letter may be three bytes of UTF-8, and `1e20` is written out as 21
- * digits: what is a sixth of the limit in letters cannot be over it in bytes.
- */
-const MEASURED_FROM = MAX_DATA_BYTES / 6;
 
 function checkSize(command: Extract<Command, { type: "publish" }>): ParsedCommand {
   const bytes = byteLength(JSON.stringify(command.data));
@@ -47,15 +43,16 @@ function refuse(error: CommandError): ParsedCommand {
 
 /** Reads one frame of a server; `undefined` for one that is not understood, which a client ignores. */
 export function parseServerFrame(frame: string): ServerFrame | undefined {
-  const fields = jsonObject(frame);
-  return fields !== undefined && isServerFrame(fields) ? fields : undefined;
+  try {
+    const value: unknown = JSON.parse(frame);
+    return isServerFrame(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseObject(frame: string): Fields | undefined {
-  return isDeep(frame) ? undefined : jsonObject(frame);
-}
-
-function jsonObject(frame: string): Fields | undefined {
+  if (isDeep(frame)) return undefined;
   try {
     const value: unknown = JSON.parse(frame);
     return isObject(value) ? value : undefined;

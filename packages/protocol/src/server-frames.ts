@@ -9,14 +9,13 @@ import type { WirePosition } from "./position.ts";
 type Check = (value: unknown) => boolean;
 
 const text: Check = (value) => typeof value === "string";
-const number: Check = (value) => Number.isSafeInteger(value);
+const number: Check = Number.isSafeInteger;
 
+/** What is no object has no fields; and none of these is content without one. */
 const has =
   (checks: Readonly<Record<string, Check>>): Check =>
   (value) =>
-    typeof value === "object" &&
-    value !== null &&
-    Object.entries(checks).every(([name, check]) => check((value as Fields)[name]));
+    Object.entries(checks).every(([name, check]) => check((value as Fields | null)?.[name]));
 const listOf =
   (check: Check): Check =>
   (value) =>
@@ -40,10 +39,12 @@ const publication = has({
   offset: maybe(number),
   prev: maybe(number),
   urgency: maybe(text),
+  withdraws: maybe(text),
 });
 const page = { epoch: text, publications: listOf(publication), to: offsets };
 const session = has({ session: text });
 const member = has({ channel: text, member: session });
+const problem = { code: text, message: text };
 /** Of what goes through to the app as it is, only what finds its way there. */
 const answer = has({ id: number });
 
@@ -60,16 +61,16 @@ const FRAMES = new Map<unknown, Check>(
     pong: answer,
     switched: answer,
     read: answer,
-    error: has({ id: maybe(number), code: text, message: text }),
+    error: has({ id: maybe(number), ...problem }),
     publication: has({ channel: text, publication }),
     page: has({ channel: text, ...page }),
     join: member,
     leave: member,
-    revoked: has({ channel: text, code: text, message: text }),
+    revoked: has({ channel: text, ...problem }),
     switch: has({ channel: text }),
   } satisfies Record<ServerFrame["type"], Check>),
 );
 
-export function isServerFrame(fields: Fields): fields is Fields & ServerFrame {
-  return FRAMES.get(fields["type"])?.(fields) ?? false;
+export function isServerFrame(value: unknown): value is ServerFrame {
+  return FRAMES.get((value as Fields | null)?.["type"])?.(value) ?? false;
 }

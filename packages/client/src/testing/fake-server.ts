@@ -161,6 +161,12 @@ export class FakeServer {
         return { type: "presence", channel: command.channel, count: 0, members: [] };
       case "ping":
         return { type: "pong" };
+      case "switch": {
+        const { channel, push = true, quietHours } = command;
+        return { type: "switched", channel, push, ...(quietHours && { quietHours }) };
+      }
+      case "read":
+        return { type: "read" };
     }
   }
 }
