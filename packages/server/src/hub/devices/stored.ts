@@ -45,6 +45,7 @@ const kept = z.strictObject({
   grants: z.strictObject(grantFields).optional(),
   isRegistered: z.boolean(),
   createdAtMs: z.number(),
+  lastSeenMs: z.number(),
   hash: z
     .string()
     .regex(/^[\w-]{43}$/)
@@ -63,18 +64,12 @@ export function blankDevice(id: string, nowMs: number): Device {
  * Reads a record.
  * @throws {EngineError} `unavailable` if it cannot be read: a later version has written it, or it is damaged.
  */
-export function readDevice({ id, data, dueMs }: KeptRecord): StoredDevice {
+export function readDevice({ id, data }: KeptRecord): StoredDevice {
   try {
     const { subscriptions, ...rest } = kept.parse(JSON.parse(data));
     // What is optional and absent is not there; the parser's types cannot say so.
-    const device = rest as Omit<StoredDevice, "id" | "lastSeenMs" | "subscriptions">;
-    const lastSeenMs = dueMs ?? device.createdAtMs;
-    return {
-      id,
-      ...device,
-      lastSeenMs,
-      subscriptions: Object.fromEntries(subscriptions) as Device["subscriptions"],
-    };
+    const device = rest as Omit<StoredDevice, "id" | "subscriptions">;
+    return { id, ...device, subscriptions: Object.fromEntries(subscriptions) as Device["subscriptions"] };
   } catch (error) {
     throw new EngineError("unavailable", `the record of device ${id} cannot be read`, { cause: error });
   }
@@ -85,11 +80,11 @@ export function publicPart({ hash: _, by: _by, ...device }: StoredDevice): Devic
   return device;
 }
 
-/** The change that keeps it. When it was seen last is its record's time, by which those long unseen are found. */
+/** The change that keeps it. When it was last seen is its record's time, by which those long unseen are found. */
 export function keepDevice(device: StoredDevice, expect: string | null): RecordChange {
-  const { id, lastSeenMs, subscriptions, ...rest } = device;
+  const { id, subscriptions, ...rest } = device;
   const data = JSON.stringify({ ...rest, subscriptions: Object.entries(subscriptions) });
-  return { kind: DEVICE, id, data, labels: labelsOf(device), dueMs: lastSeenMs, expect };
+  return { kind: DEVICE, id, data, labels: labelsOf(device), dueMs: device.lastSeenMs, expect };
 }
 
 /** What it is found by. One that is not registered has no inbox, and is found by its channels alone. */
