@@ -27,6 +27,9 @@
  * both in one commit. If a record is not as a change expects it, nothing of that call is done, and only that call rejects,
  * with `conflict`. Repeats are no reason to leave the changes out.
  *
+ * **Labels.** A record may carry labels; `labelled` finds those that carry one, and `countLabelled` knows how many they are
+ * without looking at them. A save replaces them, in its commit.
+ *
  * **Epoch.** A random name of the log, made when the log is made: a new file, a new process of the memory engine.
  *
  * **Memory.** A channel that nobody publishes to costs none: caches are bounded.
@@ -50,6 +53,8 @@ export interface NewPublication {
   readonly data: string;
   /** The rest of what receivers are told (`ttl`, `urgency`, `tags`, …), as a JSON object; "" for nothing. Opaque here. */
   readonly meta: string;
+  /** For whom of the channel's receivers it is, if not for all of them. Receivers are not told. Opaque here. */
+  readonly target?: string;
   /** False for `ttl` 0. */
   readonly stored: boolean;
   readonly expiresAtMs?: number;
@@ -116,7 +121,15 @@ export interface ChannelInfo {
 export interface DevicePosition {
   readonly device: string;
   readonly channel: string;
+  /** What it has handled… */
   readonly position: Position;
+  /** …and what it has been sent, of the same log; no less, also where it is absent. */
+  readonly sent?: Offsets;
+}
+
+/** Where a device stands: what it has handled, and what it has been sent. */
+export interface KeptPosition extends Position {
+  readonly sent: Offsets;
 }
 
 /**
@@ -130,6 +143,8 @@ export interface KeptRecord {
   readonly data: string;
   /** Whole milliseconds since 1970, by which `due` finds it; one without is never due. */
   readonly dueMs?: number;
+  /** By which `labelled` finds it: printable ASCII. */
+  readonly labels?: readonly string[];
 }
 
 /** What becomes of a record: it is put in the place of the one before, with its time or without, or removed. */
@@ -183,14 +198,35 @@ export interface Engine {
   channels(after: string, limit: number): Promise<readonly ChannelInfo[]>;
   /** What is kept of one channel; nothing if it was never published to. */
   channel(name: string): Promise<ChannelInfo | undefined>;
+  /**
+   * What is kept of a publication, by its id: of those whose ids are in the order in which they were published, which ids of
+   * one process are.
+   */
+  publication(id: string): Promise<Accepted | undefined>;
+  /** Takes one publication out of its channel, as if it was superseded; `false` if it is not there. */
+  withdraw(channel: string, offset: number): Promise<boolean>;
   /** Where a device stands, per channel. */
-  positionsOf(device: string): Promise<ReadonlyMap<string, Position>>;
-  /** Notes positions. One of the same epoch only moves on, lane by lane; one of a new epoch replaces the old. */
-  savePositions(positions: readonly DevicePosition[]): Promise<void>;
+  positionsOf(device: string): Promise<ReadonlyMap<string, KeptPosition>>;
+  /**
+   * Notes positions. One of the same epoch only moves on, lane by lane; one of a new epoch replaces the old. All of `changes`
+   * are made in the same commit.
+   * @throws {EngineError} by rejection, `conflict` if a record is not as expected; then no position was noted.
+   */
+  savePositions(positions: readonly DevicePosition[], changes?: readonly RecordChange[]): Promise<void>;
+  /**
+   * Removes all positions of a device, and channels with all that they hold, as if they had never been; and makes `changes`;
+   * in one commit.
+   * @throws {EngineError} by rejection, `conflict` if a record is not as expected; then nothing was done.
+   */
+  removeDevice(device: string, channels: readonly string[], changes: readonly RecordChange[]): Promise<void>;
   /** A record; nothing if there is none. */
   record(kind: string, id: string): Promise<KeptRecord | undefined>;
   /** The records of a kind by id, after the id `after`; at most `limit`. */
   records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]>;
+  /** The records of a kind that carry a label, by id, after the id `after`; at most `limit`. */
+  labelled(kind: string, label: string, after: string, limit: number): Promise<readonly KeptRecord[]>;
+  /** How many these are. */
+  countLabelled(kind: string, label: string): Promise<number>;
   /** The records of a kind whose time is at most `untilMs`, the earliest first, then by id; at most `limit`. */
   due(kind: string, untilMs: number, limit: number): Promise<readonly KeptRecord[]>;
   /**

@@ -63,7 +63,11 @@ export class MemoryLog {
     const publications: Accepted[] = [];
     let bytes = 0;
     let to = upTo;
-    for (let index = this.#firstBeyond(Math.min(...after)); index < this.#entries.length; index++) {
+    for (
+      let index = this.#firstBeyond(({ offset }) => offset > Math.min(...after));
+      index < this.#entries.length;
+      index++
+    ) {
       const entry = this.#entries[index];
       if (entry === undefined || entry.publication.offset > upTo) break;
       const { publication } = entry;
@@ -78,6 +82,21 @@ export class MemoryLog {
     }
     const gap = gapOf(this.#dropped, { after, upTo });
     return gap === undefined ? { publications, to } : { publications, to, gap };
+  }
+
+  /** By its id: they are in the order in which they were published. */
+  find(id: string): Accepted | undefined {
+    const at = this.#firstBeyond((publication) => publication.id >= id);
+    const entry = this.#entries[at];
+    return entry?.publication.id === id && !entry.gone ? entry.publication : undefined;
+  }
+
+  withdraw(offset: number): boolean {
+    const entry = this.#entries[this.#firstBeyond((publication) => publication.offset >= offset)];
+    if (entry?.publication.offset !== offset || entry.gone) return false;
+    this.#remove(entry);
+    this.#compact();
+    return true;
   }
 
   /** Drops from the oldest on what is beyond the retention. */
@@ -132,13 +151,14 @@ export class MemoryLog {
     this.#head = 0;
   }
 
-  /** The index of the first entry whose offset is greater than `offset`. */
-  #firstBeyond(offset: number): number {
+  /** The index of the first entry that `isBeyond`; all after it are. */
+  #firstBeyond(isBeyond: (publication: Accepted) => boolean): number {
     let low = this.#head;
     let high = this.#entries.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#entries[middle]?.publication.offset ?? 0) > offset) high = middle;
+      const entry = this.#entries[middle];
+      if (entry !== undefined && isBeyond(entry.publication)) high = middle;
       else low = middle + 1;
     }
     return low;

@@ -11,6 +11,7 @@ const byId = ({ id: one }: Id, { id: other }: Id) => (one < other ? -1 : one > o
 class Kind {
   readonly #records = new Map<string, KeptRecord>();
   readonly #byId = new Sorted<Id>(byId);
+  readonly #byLabel = new Map<string, { readonly ids: Sorted<Id>; count: number }>();
   readonly #byTime = new Sorted<Due>((one, other) => one.dueMs - other.dueMs || byId(one, other));
 
   get(id: string): KeptRecord | undefined {
@@ -25,11 +26,13 @@ class Kind {
       this.#forgetTime(old);
       if (dueMs !== undefined) this.#byTime.add({ id, dueMs });
     }
+    this.#label(id, old?.labels, record.labels);
     this.#records.set(id, record);
   }
 
   remove(id: string): void {
     this.#forgetTime(this.#records.get(id));
+    this.#label(id, this.#records.get(id)?.labels, []);
     if (this.#records.delete(id)) this.#byId.delete({ id });
   }
 
@@ -49,6 +52,36 @@ class Kind {
       ids.push(each);
     }
     return this.#of(ids);
+  }
+
+  labelled(label: string, after: string, limit: number): KeptRecord[] {
+    const ids: Id[] = [];
+    for (const each of this.#byLabel.get(label)?.ids.after({ id: after }) ?? []) {
+      if (ids.length >= limit) break;
+      ids.push(each);
+    }
+    return this.#of(ids);
+  }
+
+  countLabelled(label: string): number {
+    return this.#byLabel.get(label)?.count ?? 0;
+  }
+
+  #label(id: string, before: readonly string[] = [], after: readonly string[] = []): void {
+    for (const label of new Set(before)) {
+      const carriers = this.#byLabel.get(label);
+      if (carriers === undefined || after.includes(label)) continue;
+      carriers.ids.delete({ id });
+      carriers.count -= 1;
+      if (carriers.count === 0) this.#byLabel.delete(label);
+    }
+    for (const label of new Set(after)) {
+      if (before.includes(label)) continue;
+      const carriers = this.#byLabel.get(label) ?? { ids: new Sorted<Id>(byId), count: 0 };
+      carriers.ids.add({ id });
+      carriers.count += 1;
+      this.#byLabel.set(label, carriers);
+    }
   }
 
   #of(ids: readonly Id[]): KeptRecord[] {
@@ -75,13 +108,24 @@ export class MemoryRecords {
     return this.#kinds.get(kind)?.due(untilMs, limit) ?? [];
   }
 
-  save({ kind, id, data, dueMs }: RecordChange): void {
+  labelled(kind: string, label: string, after: string, limit: number): KeptRecord[] {
+    return this.#kinds.get(kind)?.labelled(label, after, limit) ?? [];
+  }
+
+  countLabelled(kind: string, label: string): number {
+    return this.#kinds.get(kind)?.countLabelled(label) ?? 0;
+  }
+
+  save({ kind, id, data, dueMs, labels }: RecordChange): void {
     let records = this.#kinds.get(kind);
     if (records === undefined) {
       records = new Kind();
       this.#kinds.set(kind, records);
     }
     if (data === undefined) records.remove(id);
-    else records.put(dueMs === undefined ? { kind, id, data } : { kind, id, data, dueMs });
+    else {
+      const time = dueMs === undefined ? {} : { dueMs };
+      records.put({ kind, id, data, ...time, ...(labels !== undefined && labels.length > 0 && { labels }) });
+    }
   }
 }

@@ -4,7 +4,7 @@
  *
  *     const engine = openMemoryEngine({ clock: systemClock, retentionOf: () => ({ maxCount: 1_000 }) });
  */
-import { furthest, type Position, START } from "@carillon/protocol/position";
+import { furthest, START } from "@carillon/protocol/position";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import { randomName } from "../lib/ids.ts";
 import { accepted } from "./accepted.ts";
@@ -15,6 +15,7 @@ import {
   type Engine,
   EngineError,
   IDEMPOTENCY_MS,
+  type KeptPosition,
   type KeptRecord,
   type NewPublication,
   type OnCommit,
@@ -47,6 +48,8 @@ const SWEEP_CHANNELS = 1_000;
 interface Call {
   readonly items: readonly NewPublication[];
   readonly changes: readonly RecordChange[];
+  /** What is done besides. */
+  readonly work?: () => void;
   readonly resolve: (results: readonly PublishResult[]) => void;
   readonly reject: (error: EngineError) => void;
 }
@@ -59,7 +62,7 @@ class MemoryEngine implements Engine {
   readonly #logs = new Map<string, MemoryLog>();
   /** By channel and key, the oldest first. */
   readonly #firstResults = new Map<string, PublishResult>();
-  readonly #positions = new Map<string, Map<string, Position>>();
+  readonly #positions = new Map<string, Map<string, KeptPosition>>();
   readonly #records = new MemoryRecords();
   #listener: (commit: readonly Accepted[]) => void = () => {};
   #waiting: Call[] = [];
@@ -76,14 +79,22 @@ class MemoryEngine implements Engine {
     this.#cancelSweep = clock.setTimer(SWEEP_MS, () => this.#sweep());
   }
 
-  async publish(
+  publish(
     items: readonly NewPublication[],
     changes: readonly RecordChange[] = [],
+  ): Promise<readonly PublishResult[]> {
+    return this.#call(items, changes);
+  }
+
+  async #call(
+    items: readonly NewPublication[],
+    changes: readonly RecordChange[],
+    work?: () => void,
   ): Promise<readonly PublishResult[]> {
     this.#assertOpen();
     const { promise, resolve, reject } = Promise.withResolvers<readonly PublishResult[]>();
     if (this.#waiting.length === 0) queueMicrotask(() => this.#commit());
-    this.#waiting.push({ items, changes, resolve, reject });
+    this.#waiting.push({ items, changes, ...(work !== undefined && { work }), resolve, reject });
     return promise;
   }
 
@@ -118,20 +129,60 @@ class MemoryEngine implements Engine {
     return this.#infoOf(name);
   }
 
-  async positionsOf(device: string): Promise<ReadonlyMap<string, Position>> {
+  async publication(id: string): Promise<Accepted | undefined> {
+    this.#assertOpen();
+    for (const log of this.#logs.values()) {
+      const found = log.find(id);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async withdraw(channel: string, offset: number): Promise<boolean> {
+    this.#assertOpen();
+    return this.#logs.get(channel)?.withdraw(offset) ?? false;
+  }
+
+  async positionsOf(device: string): Promise<ReadonlyMap<string, KeptPosition>> {
     this.#assertOpen();
     return new Map(this.#positions.get(device));
   }
 
-  async savePositions(positions: readonly DevicePosition[]): Promise<void> {
-    this.#assertOpen();
-    for (const { device, channel, position } of positions) {
-      const known = this.#positions.get(device) ?? new Map<string, Position>();
-      const old = known.get(channel);
-      const { epoch } = position;
-      const offsets = old?.epoch === epoch ? furthest(old.offsets, position.offsets) : position.offsets;
-      known.set(channel, { epoch, offsets });
-      this.#positions.set(device, known);
+  async savePositions(
+    positions: readonly DevicePosition[],
+    changes: readonly RecordChange[] = [],
+  ): Promise<void> {
+    await this.#call([], changes, () => positions.forEach((each) => void this.#savePosition(each)));
+  }
+
+  #savePosition({ device, channel, position: { epoch, offsets }, sent }: DevicePosition): void {
+    const known = this.#positions.get(device) ?? new Map<string, KeptPosition>();
+    const old = known.get(channel);
+    const before = old?.epoch === epoch ? old : { offsets: START, sent: START };
+    const handled = furthest(before.offsets, offsets);
+    known.set(channel, {
+      epoch,
+      offsets: handled,
+      sent: furthest(furthest(before.sent, sent ?? START), handled),
+    });
+    this.#positions.set(device, known);
+  }
+
+  async removeDevice(
+    device: string,
+    channels: readonly string[],
+    changes: readonly RecordChange[],
+  ): Promise<void> {
+    await this.#call([], changes, () => {
+      this.#positions.delete(device);
+      for (const channel of channels) this.#removeChannel(channel);
+    });
+  }
+
+  #removeChannel(channel: string): void {
+    this.#logs.delete(channel);
+    for (const key of this.#firstResults.keys()) {
+      if (key.startsWith(`${channel}\n`)) this.#firstResults.delete(key);
     }
   }
 
@@ -143,6 +194,16 @@ class MemoryEngine implements Engine {
   async records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
     this.#assertOpen();
     return this.#records.list(kind, after, limit);
+  }
+
+  async labelled(kind: string, label: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
+    this.#assertOpen();
+    return this.#records.labelled(kind, label, after, limit);
+  }
+
+  async countLabelled(kind: string, label: string): Promise<number> {
+    this.#assertOpen();
+    return this.#records.countLabelled(kind, label);
   }
 
   async due(kind: string, untilMs: number, limit: number): Promise<readonly KeptRecord[]> {
@@ -190,10 +251,11 @@ class MemoryEngine implements Engine {
     const calls = this.#waiting;
     this.#waiting = [];
     const announced: Accepted[] = [];
-    const done = calls.map(({ items, changes, resolve, reject }) => {
+    const done = calls.map(({ items, changes, work, resolve, reject }) => {
       if (!areMet(changes, (kind, id) => this.#records.get(kind, id)?.data)) return () => reject(conflict());
       const results = items.map((item) => this.#publishOne(item, announced));
       for (const change of changes) this.#records.save(change);
+      work?.();
       return () => resolve(results);
     });
     if (announced.length > 0) this.#listener(announced);

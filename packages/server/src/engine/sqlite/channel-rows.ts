@@ -74,6 +74,13 @@ export class ChannelRows {
     this.#changed.clear();
   }
 
+  /** Its channel is there no more. */
+  drop({ name }: ChannelRow): void {
+    this.#young.delete(name);
+    this.#old.delete(name);
+    this.#changed.delete(name);
+  }
+
   /** After a rollback the rows in memory are ahead of those on disk. */
   forget(): void {
     this.#young.clear();

@@ -10,7 +10,10 @@ import type {
   RecordChange,
 } from "../engine.ts";
 import { conflict } from "../expectations.ts";
-import type { Commit, Committed, Guarded } from "./messages.ts";
+import type { Commit, Committed, Guarded, Withdrawal } from "./messages.ts";
+
+/** What a call does besides, if its records are as it expects. */
+type Besides = Pick<Guarded, "positions" | "removal">;
 
 interface Waiter<Value> {
   readonly resolve: (value: Value) => void;
@@ -35,6 +38,7 @@ export class Gathering {
   #itemCount = 0;
   #characters = 0;
   #positions: DevicePosition[] = [];
+  #withdrawals: (Withdrawal & Waiter<boolean>)[] = [];
   #guarded: Guarded[] = [];
   #probe = false;
   /** Of positions and probes. */
@@ -52,30 +56,36 @@ export class Gathering {
 
   /** Anything at all is to be written; tops alone are only asked for. */
   get writes(): boolean {
-    return this.#calls.length > 0 || this.#writes.length > 0;
+    return this.#calls.length > 0 || this.#writes.length > 0 || this.#withdrawals.length > 0;
   }
 
   publish(
     items: readonly NewPublication[],
-    changes?: readonly RecordChange[],
+    changes: readonly RecordChange[] = [],
+    besides: Besides = {},
   ): Promise<readonly PublishResult[]> {
-    const place = changes?.length ? this.#guard(items.length, changes) : -1;
+    const isGuarded = changes.length > 0 || Object.keys(besides).length > 0;
+    const place = isGuarded ? this.#guard(items.length, changes, besides) : -1;
     this.#itemCount += items.length;
     for (const { data, meta } of items) this.#characters += data.length + meta.length;
     return new Promise((resolve, reject) => this.#calls.push({ items, place, resolve, reject }));
   }
 
   /** Of the items that come next, `count`. */
-  #guard(count: number, changes: readonly RecordChange[]): number {
+  #guard(count: number, changes: readonly RecordChange[], besides: Besides): number {
     for (const { kind, id, data, expect } of changes) {
       this.#characters += kind.length + id.length + (data?.length ?? 0) + (expect?.length ?? 0);
     }
-    return this.#guarded.push({ at: this.#itemCount, count, changes }) - 1;
+    return this.#guarded.push({ at: this.#itemCount, count, changes, ...besides }) - 1;
   }
 
   savePositions(positions: readonly DevicePosition[]): Promise<void> {
     for (const each of positions) this.#positions.push(each);
     return new Promise((resolve, reject) => this.#writes.push({ resolve, reject }));
+  }
+
+  withdraw(channel: string, offset: number): Promise<boolean> {
+    return new Promise((resolve, reject) => this.#withdrawals.push({ channel, offset, resolve, reject }));
   }
 
   probe(): Promise<void> {
@@ -97,7 +107,8 @@ export class Gathering {
     const items = this.#calls.flatMap((call) => call.items);
     const tops = [...this.#tops.keys()];
     const [guarded, positions, probe] = [this.#guarded, this.#positions, this.#probe];
-    return { kind: "commit", items, guarded, positions, tops, probe };
+    const withdrawals = this.#withdrawals.map(({ channel, offset }) => ({ channel, offset }));
+    return { kind: "commit", items, guarded, positions, withdrawals, tops, probe };
   }
 
   /** What is to be announced of the commit. */
@@ -118,7 +129,7 @@ export class Gathering {
   }
 
   /** It has been committed, all but the calls that were left out of it. */
-  succeed(epoch: string, { offsets, repeats, conflicts }: Committed): void {
+  succeed(epoch: string, { offsets, repeats, conflicts, withdrawn }: Committed): void {
     const firsts = new Map(repeats.map((repeat) => [repeat.index, repeat]));
     const refused = new Set(conflicts);
     let index = 0;
@@ -134,12 +145,14 @@ export class Gathering {
       else resolve(results);
     }
     for (const { resolve } of this.#writes) resolve();
+    this.#withdrawals.forEach(({ resolve }, place) => void resolve(withdrawn[place] === true));
   }
 
   /** Nothing of it was kept. */
   fail(error: EngineError): void {
     for (const { reject } of this.#calls) reject(error);
     for (const { reject } of this.#writes) reject(error);
+    for (const { reject } of this.#withdrawals) reject(error);
   }
 
   answerTops({ tops }: Committed): void {

@@ -23,6 +23,8 @@ export interface Commit {
   /** The calls that change records, in turn. */
   readonly guarded: readonly Guarded[];
   readonly positions: readonly DevicePosition[];
+  /** Publications that are taken out. */
+  readonly withdrawals: readonly Withdrawal[];
   /** Channels whose tops are asked for as they stand after it. */
   readonly tops: readonly string[];
   /** Writes even if there is nothing to write. */
@@ -36,6 +38,19 @@ export interface Guarded {
   readonly count: number;
   /** One without data is removed: JSON leaves out what is undefined. */
   readonly changes: readonly RecordChange[];
+  readonly positions?: readonly DevicePosition[];
+  readonly removal?: Removal;
+}
+
+/** A device's positions, and channels with all that they hold. */
+export interface Removal {
+  readonly device: string;
+  readonly channels: readonly string[];
+}
+
+export interface Withdrawal {
+  readonly channel: string;
+  readonly offset: number;
 }
 
 /** One slice of removing what is expired, and idempotency keys that no longer count. */
@@ -72,6 +87,8 @@ export interface Committed {
   readonly repeats: readonly Repeat[];
   /** Which of `guarded` were left out. */
   readonly conflicts: readonly number[];
+  /** Which of `withdrawals` were there. */
+  readonly withdrawn: readonly boolean[];
   /** The lanes of each channel of `tops` in turn. */
   readonly tops: readonly number[];
   /** Why nothing was kept; only `tops` holds then. */

@@ -8,16 +8,35 @@ export const APPLICATION_ID = 0x43524c4e;
 export const SCHEMA_VERSION = 2;
 
 const RECORDS = `
+  -- labels: in lines; NULL for none.
   CREATE TABLE record (
-    kind TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, due_ms INTEGER,
+    kind TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, due_ms INTEGER, labels TEXT,
     PRIMARY KEY (kind, id)
   ) STRICT, WITHOUT ROWID;
   -- Ends with the id, as every index of such a table does: what is due at one time is in order already.
   CREATE INDEX record_due ON record (kind, due_ms) WHERE due_ms IS NOT NULL;
+  CREATE TABLE record_label (
+    kind TEXT NOT NULL, label TEXT NOT NULL, id TEXT NOT NULL,
+    PRIMARY KEY (kind, label, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE record_label_count (
+    kind TEXT NOT NULL, label TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (kind, label)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** Of what a device was sent nothing was known: no more than what it has handled. */
+const SENT = `
+  ALTER TABLE device_position ADD COLUMN sent_high INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE device_position ADD COLUMN sent_normal INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE device_position ADD COLUMN sent_low INTEGER NOT NULL DEFAULT 0;
+  UPDATE device_position SET sent_high = high, sent_normal = normal, sent_low = low;
 `;
 
 /** By the version that a file has: what makes it one of the next. */
-const MIGRATIONS: Readonly<Record<number, string>> = { 1: RECORDS };
+const MIGRATIONS: Readonly<Record<number, string>> = {
+  1: `${RECORDS} ${SENT} ALTER TABLE publication ADD COLUMN target TEXT;`,
+};
 
 const TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
@@ -36,7 +55,7 @@ const TABLES = `
   CREATE TABLE publication (
     channel_id INTEGER NOT NULL, offset INTEGER NOT NULL, prev INTEGER NOT NULL, lane INTEGER NOT NULL,
     time_ms INTEGER NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, meta TEXT NOT NULL, size INTEGER NOT NULL,
-    expires_at_ms INTEGER, collapse_key TEXT,
+    expires_at_ms INTEGER, collapse_key TEXT, target TEXT,
     UNIQUE (channel_id, offset)
   ) STRICT;
   CREATE INDEX publication_expiry ON publication (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
@@ -52,6 +71,7 @@ const TABLES = `
   CREATE TABLE device_position (
     device TEXT NOT NULL, channel TEXT NOT NULL, epoch TEXT NOT NULL,
     high INTEGER NOT NULL, normal INTEGER NOT NULL, low INTEGER NOT NULL,
+    sent_high INTEGER NOT NULL, sent_normal INTEGER NOT NULL, sent_low INTEGER NOT NULL,
     PRIMARY KEY (device, channel)
   ) STRICT, WITHOUT ROWID;
   ${RECORDS}

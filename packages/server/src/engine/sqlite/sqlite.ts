@@ -5,7 +5,6 @@
  *     const engine = await openSqliteEngine({ dir: "./data", clock, log, retentionOf });
  */
 import { join } from "node:path";
-import type { Position } from "@carillon/protocol/position";
 import type { Clock } from "../../lib/clock.ts";
 import { randomName } from "../../lib/ids.ts";
 import type { Log } from "../../lib/log.ts";
@@ -16,6 +15,7 @@ import {
   type DevicePosition,
   type Engine,
   EngineError,
+  type KeptPosition,
   type KeptRecord,
   type NewPublication,
   type OnCommit,
@@ -153,13 +153,35 @@ class SqliteEngine implements Engine {
     return info === undefined ? undefined : { ...info, epoch: this.#epoch };
   }
 
-  async positionsOf(device: string): Promise<ReadonlyMap<string, Position>> {
+  async publication(id: string): Promise<Accepted | undefined> {
+    return this.#read(() => this.#reader.publication(id));
+  }
+
+  async withdraw(channel: string, offset: number): Promise<boolean> {
+    this.#assertOpen();
+    return this.#commits.next().withdraw(channel, offset);
+  }
+
+  async positionsOf(device: string): Promise<ReadonlyMap<string, KeptPosition>> {
     return this.#read(() => this.#reader.positionsOf(device));
   }
 
-  async savePositions(positions: readonly DevicePosition[]): Promise<void> {
+  async savePositions(
+    positions: readonly DevicePosition[],
+    changes: readonly RecordChange[] = [],
+  ): Promise<void> {
     this.#assertOpen();
-    return this.#commits.next().savePositions(positions);
+    if (changes.length === 0) return this.#commits.next().savePositions(positions);
+    await this.#commits.next().publish([], changes, { positions });
+  }
+
+  async removeDevice(
+    device: string,
+    channels: readonly string[],
+    changes: readonly RecordChange[],
+  ): Promise<void> {
+    this.#assertOpen();
+    await this.#commits.next().publish([], changes, { removal: { device, channels } });
   }
 
   async record(kind: string, id: string): Promise<KeptRecord | undefined> {
@@ -168,6 +190,14 @@ class SqliteEngine implements Engine {
 
   async records(kind: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
     return this.#read(() => this.#reader.records(kind, after, limit));
+  }
+
+  async labelled(kind: string, label: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
+    return this.#read(() => this.#reader.labelled(kind, label, after, limit));
+  }
+
+  async countLabelled(kind: string, label: string): Promise<number> {
+    return this.#read(() => this.#reader.countLabelled(kind, label));
   }
 
   async due(kind: string, untilMs: number, limit: number): Promise<readonly KeptRecord[]> {

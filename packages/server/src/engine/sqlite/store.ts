@@ -1,10 +1,12 @@
 /** What the writer writes. Knows no threads: `writer.ts` hands it one request at a time. */
+import { furthest } from "@carillon/protocol/position";
 import { type DevicePosition, IDEMPOTENCY_MS, type NewPublication } from "../engine.ts";
 import { areMet } from "../expectations.ts";
 import { type ChannelRow, ChannelRows } from "./channel-rows.ts";
 import type { Connection } from "./connection.ts";
 import type { Commit, Committed, Repeat } from "./messages.ts";
 import { RecordRows } from "./record-rows.ts";
+import { Removals } from "./removals.ts";
 
 type First = [rowid: number, id: string, offset: number, timeMs: number];
 
@@ -12,6 +14,7 @@ interface Done {
   readonly offsets: number[];
   readonly repeats: Repeat[];
   readonly conflicts: number[];
+  readonly withdrawn: boolean[];
 }
 
 export class Store {
@@ -26,6 +29,7 @@ export class Store {
   readonly #insertFirst;
   readonly #savePosition;
   readonly #records;
+  readonly #removals;
   readonly #probe;
 
   constructor(db: Connection) {
@@ -33,7 +37,7 @@ export class Store {
     this.rows = new ChannelRows(db);
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
-    this.#insert = db.prepare("INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#insert = db.prepare("INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     this.#supersede = db.prepare(
       "DELETE FROM publication WHERE channel_id = ? AND collapse_key = ? RETURNING size",
     );
@@ -43,14 +47,18 @@ export class Store {
     this.#deleteFirst = db.prepare("DELETE FROM idempotency WHERE rowid = ?");
     this.#insertFirst = db.prepare("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)");
     this.#savePosition = db.prepare(
-      `INSERT INTO device_position VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO device_position VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (device, channel) DO UPDATE SET
          high = iif(epoch = excluded.epoch, max(high, excluded.high), excluded.high),
          normal = iif(epoch = excluded.epoch, max(normal, excluded.normal), excluded.normal),
          low = iif(epoch = excluded.epoch, max(low, excluded.low), excluded.low),
+         sent_high = iif(epoch = excluded.epoch, max(sent_high, excluded.sent_high), excluded.sent_high),
+         sent_normal = iif(epoch = excluded.epoch, max(sent_normal, excluded.sent_normal), excluded.sent_normal),
+         sent_low = iif(epoch = excluded.epoch, max(sent_low, excluded.sent_low), excluded.sent_low),
          epoch = excluded.epoch`,
     );
     this.#records = new RecordRows(db);
+    this.#removals = new Removals(db, this.rows);
     this.#probe = db.prepare(
       "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
     );
@@ -72,16 +80,18 @@ export class Store {
     }
   }
 
-  commit({ items, guarded, positions, probe }: Commit): Omit<Committed, "tops" | "failure"> {
-    const done: Done = { offsets: [], repeats: [], conflicts: [] };
+  commit({ items, guarded, positions, withdrawals, probe }: Commit): Omit<Committed, "tops" | "failure"> {
+    const done: Done = { offsets: [], repeats: [], conflicts: [], withdrawn: [] };
     this.transaction(() => {
       let next = 0;
-      guarded.forEach(({ at, count, changes }, place) => {
+      guarded.forEach(({ at, count, changes, positions: moved = [], removal }, place) => {
         this.#publishAll(items, next, at, done);
         next = at + count;
         if (areMet(changes, (kind, id) => this.#records.dataOf(kind, id))) {
           this.#publishAll(items, at, next, done);
           for (const each of changes) this.#records.save(each);
+          for (const each of moved) this.#save(each);
+          if (removal !== undefined) this.#removals.remove(removal);
         } else {
           done.conflicts.push(place);
           for (let left = 0; left < count; left++) done.offsets.push(0, 0);
@@ -89,6 +99,7 @@ export class Store {
       });
       this.#publishAll(items, next, items.length, done);
       for (const each of positions) this.#save(each);
+      for (const each of withdrawals) done.withdrawn.push(this.#removals.withdraw(each));
       if (probe) this.#probe.run();
     });
     return done;
@@ -127,7 +138,7 @@ export class Store {
   }
 
   #append(row: ChannelRow, item: NewPublication, offset: number, prev: number): void {
-    const { lane, timeMs, id, data, meta, expiresAtMs = null, collapseKey = null } = item;
+    const { lane, timeMs, id, data, meta, expiresAtMs = null, collapseKey = null, target = null } = item;
     if (collapseKey !== null) {
       for (const [size] of this.#supersede.values(row.id, collapseKey) as [number][]) {
         row.count -= 1;
@@ -135,7 +146,8 @@ export class Store {
       }
     }
     const size = Buffer.byteLength(data) + Buffer.byteLength(meta);
-    this.#insert.run(row.id, offset, prev, lane, timeMs, id, data, meta, size, expiresAtMs, collapseKey);
+    const ends = [expiresAtMs, collapseKey, target] as const;
+    this.#insert.run(row.id, offset, prev, lane, timeMs, id, data, meta, size, ...ends);
     if (row.count === 0) row.oldestMs = timeMs;
     row.lanes[lane] = offset;
     row.count += 1;
@@ -153,7 +165,7 @@ export class Store {
     return undefined;
   }
 
-  #save({ device, channel, position: { epoch, offsets } }: DevicePosition): void {
-    this.#savePosition.run(device, channel, epoch, ...offsets);
+  #save({ device, channel, position: { epoch, offsets }, sent = offsets }: DevicePosition): void {
+    this.#savePosition.run(device, channel, epoch, ...offsets, ...furthest(offsets, sent));
   }
 }
