@@ -3,6 +3,7 @@
 import { backup } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { completion } from "./completion/completion.ts";
+import { devices } from "./devices/devices.ts";
 import { doctor } from "./doctor/doctor.ts";
 import { listen } from "./listen.ts";
 import { push } from "./push.ts";
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   listen,
   push,
   ...schedules,
+  ...devices,
   ...tokens,
   signToken,
   backup,

@@ -1,13 +1,12 @@
 /** `carillon schedules list`, `show` and `runs`: what there is, and what it has done. */
 import type { z } from "zod";
 import { ConfigError } from "../../config.ts";
-import { printable } from "../../lib/printable.ts";
 import { command } from "../command.ts";
 import { endpointFlags, jsonFlag, readEndpoint } from "../endpoint.ts";
 import { DONE } from "../help.ts";
 import { Api, type RequestOptions } from "../http.ts";
 import { patiently } from "../progress.ts";
-import { tableOf } from "../table.ts";
+import { fieldsOf, tableOf } from "../table.ts";
 import { pathOf, placeOf, runPage, type View, view, viewPage } from "./view.ts";
 import { dataInWords, lengthOf, momentOf, nextInWords, ruleInWords } from "./words.ts";
 
@@ -84,7 +83,7 @@ export const showSchedule = command({
 function linesOf(found: View, nowMs: number): readonly string[] {
   const { at, until, nextDueAt, misfire = "one", managed } = found;
   const next = nextInWords(found, nowMs);
-  const said: Readonly<Record<string, string | number | undefined>> = {
+  return fieldsOf({
     id: found.id,
     channel: found.channel,
     to: found.to,
@@ -104,10 +103,7 @@ function linesOf(found: View, nowMs: number): readonly string[] {
     "made at": momentOf(found.createdAt),
     runs: found.runs,
     "made by": managed && "the server's flags, which alone can change it",
-  };
-  const rows = Object.entries(said).filter(([, value]) => value !== undefined);
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${printable(`${value}`)}`);
+  });
 }
 
 export const listRuns = command({
