@@ -56,7 +56,7 @@ function setUp(flags?: Source, dir?: string) {
       return new Response(jwks);
     },
   });
-  const authenticate = access.authenticator((token) => (token === "ck_gone" ? "expired" : undefined));
+  const authenticate = access.authenticator([(token) => (token === "ck_gone" ? "expired" : undefined)]);
   /** Who it is, or what is wrong with the token. */
   const ask = async (token?: string) => {
     const answer = await authenticate(token);

@@ -38,10 +38,10 @@ export class AccessControl {
     return this.#admin.made;
   }
 
-  /** Says who the bearer of a token is; API keys are `apiKeys`'. */
-  authenticator(apiKeys: TokenKind): Authenticate {
+  /** Says who the bearer of a token is; `others` are the kinds that are kept by the engine. */
+  authenticator(others: readonly TokenKind[]): Authenticate {
     const jwts: TokenKind = (token) => this.#jwts.kind(token);
-    return authenticator({ ...this.#rules, kinds: [adminKeyKind(() => this.#admin.key), apiKeys, jwts] });
+    return authenticator({ ...this.#rules, kinds: [adminKeyKind(() => this.#admin.key), ...others, jwts] });
   }
 
   /**

@@ -19,12 +19,15 @@ import { serveDescription } from "./gateway/api/description.ts";
 import { allRoutes } from "./gateway/api/routes.ts";
 import { streamRoute } from "./gateway/api/stream.ts";
 import { nativeFanOut } from "./gateway/fan-out.ts";
+import type { HandshakeRules } from "./gateway/handshake.ts";
 import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { metricsRoute } from "./gateway/metrics-route.ts";
 import { bundlePages } from "./gateway/pages.ts";
 import { Webhooks } from "./gateway/webhooks/webhooks.ts";
+import type { Authenticate } from "./hub/access.ts";
 import { ApiKeys } from "./hub/api-keys.ts";
+import { Devices } from "./hub/devices/devices.ts";
 import { noEvents } from "./hub/events.ts";
 import { Hub } from "./hub/hub.ts";
 import type { Limits } from "./hub/limits.ts";
@@ -106,13 +109,28 @@ async function serve(
   const { defaultChannel } = config;
   const limits = limitsOf(config);
   const apiKeys = await ApiKeys.open(engine, { clock, log });
-  const authenticate = access.authenticator(apiKeys.kind);
+  const devices: Devices = new Devices({
+    engine,
+    clock,
+    log,
+    forgetAfterMs: () => FORGET_DEVICES_AFTER_MS,
+    mayAnybody: (grant, channel) => {
+      const anybody = authenticate(undefined);
+      return typeof anybody === "object" && "may" in anybody && anybody.may(grant, channel);
+    },
+    isConnected: (id) => hub.isConnected(id),
+    changed: (change) => hub.deviceChanged(change),
+    receiptsOf: (id, after, limit) => hub.receipts.ofDevice(id, after, limit),
+  });
+  const authenticate: Authenticate = access.authenticator([apiKeys.kind, devices.kind]);
   const nextId = sequentialIds();
   const webhooks =
     webhookTarget && new Webhooks(webhookTarget, { clock, log, metrics, nextId, chance, post: fetch });
   const fanOut = nativeFanOut();
-  const hub = new Hub({
+  const hub: Hub = new Hub({
     engine,
+    devices,
+    timeZone: config.timeZone,
     clock,
     log,
     fanOut,
@@ -143,7 +161,12 @@ async function serve(
   const { timeZone } = config;
   const schedules = new Schedules({ ...ports, nextId: timeOrderedIds(clock), timeZone, scheduler });
   const routes = allRoutes({ hub, apiKeys, schedules, backups });
-  const rules = { defaultChannel, allowedOrigins: config.allowedOrigins, authenticate };
+  const rules: { -readonly [Name in keyof HandshakeRules]: HandshakeRules[Name] } = {
+    defaultChannel,
+    allowedOrigins: config.allowedOrigins,
+    authenticate,
+    enter: (access, named) => devices.enter(access, named),
+  };
   const gateway = startGateway({
     host: config.host,
     port: config.port,
@@ -171,6 +194,7 @@ async function serve(
     .manage(PUSH_EVERY, timedPush(config))
     .catch((error) => log.error(`--push-every is not in force: ${error.message}`));
   scheduler.wake();
+  devices.start();
   return {
     port: gateway.port,
     log,
@@ -188,7 +212,8 @@ async function serve(
       gateway.stopAccepting();
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
-      await Promise.all([hub.flush(), apiKeys.flush(), webhooks?.stop()]);
+      await devices.stop();
+      await Promise.all([hub.flush(), apiKeys.flush(), devices.flush(), webhooks?.stop()]);
       await backups?.close();
       await engine.close();
     },
@@ -231,6 +256,8 @@ async function openEngine(config: Config, log: Log, metrics: Metrics): Promise<E
   if (!keepsFiles(config)) return openMemoryEngine({ clock, retentionOf, onCommit });
   return openSqliteEngine({ dir, clock, log, retentionOf, onCommit });
 }
+
+const FORGET_DEVICES_AFTER_MS = 90 * 86_400_000;
 
 /** The schedule that `--push-every` describes. */
 const PUSH_EVERY = "push-every";

@@ -23,9 +23,19 @@ function shake(change: {
   const url = new URL(`http://push.example:8080/ws${change.query ?? ""}`);
   const { anonymous = true, origins: allowedOrigins = [] } = change;
   const authenticate = testAuthenticator(anonymous);
-  const handshake = readHandshake(request, url, { defaultChannel: "push", allowedOrigins, authenticate });
+  const handshake = readHandshake(request, url, {
+    defaultChannel: "push",
+    allowedOrigins,
+    authenticate,
+    enter,
+  });
   if (handshake instanceof Promise) throw new Error("these tokens need no question");
   return handshake;
+}
+
+async function enter(_: unknown, named: string | undefined) {
+  if (named === "broken") throw new Error("the disk is full");
+  return named === undefined ? undefined : named === "another" ? ("forbidden" as const) : { id: named };
 }
 
 const refusal = (change: Parameters<typeof shake>[0]) => {
@@ -101,9 +111,25 @@ test("a token opens what it allows; without one, nothing but the default channel
   expect(refusal({ anonymous: false })).toBe("401 token_required");
 });
 
-test("a device, and what it has already", () => {
+test("a device, if it may be that one", async () => {
+  const rules = { defaultChannel: "push", allowedOrigins: [], authenticate: testAuthenticator(), enter };
+  const named = (query: string) => {
+    const headers = { host: "push.example", upgrade: "websocket", "sec-websocket-key": KEY };
+    const url = new URL(`http://push.example/ws${query}`);
+    return readHandshake(new Request(url, { headers }), url, rules);
+  };
+  expect(await named("?device=phone-1")).toEqual(text({ channels: ["push"], device: "phone-1" }));
+  expect(await named("?device=another")).toMatchObject({ problem: { status: 401, code: "token_required" } });
+  expect(await named(`?device=another&token=${ADMIN_KEY}`)).toMatchObject({
+    problem: { status: 403, code: "forbidden" },
+  });
+  expect(await named("?device=broken")).toMatchObject({
+    problem: { status: 503, code: "storage_unavailable" },
+  });
+});
+
+test("what it has already", () => {
   const channels = ["push"];
-  expect(shake({ query: "?device=phone-1" })).toEqual(text({ channels, device: "phone-1" }));
   expect(shake({ query: "?since=0" })).toEqual(text({ channels, since: { offset: 0 } }));
   expect(shake({ query: "?since=k3_v:42" })).toEqual(
     text({ channels, since: { epoch: "k3_v", offset: 42 } }),

@@ -17,6 +17,11 @@ export interface HandshakeRules {
   /** Origins besides the server's own whose pages may connect; `*` for all. */
   readonly allowedOrigins: readonly string[];
   readonly authenticate: Authenticate;
+  /** Whose connection it is: of the token's device, or of one that it names and may be. */
+  readonly enter: (
+    access: Access,
+    named: string | undefined,
+  ) => Promise<{ readonly id: string } | undefined | "forbidden">;
 }
 
 export type Handshake =
@@ -68,8 +73,36 @@ function readQuery(
   rules: HandshakeRules,
 ): Handshake | Promise<Handshake> {
   const authenticated = rules.authenticate(token);
-  const decide = (access: Authenticated) => decideQuery(query, token, access, rules.defaultChannel);
+  const decide = (access: Authenticated) => {
+    const handshake = decideQuery(query, token, access, rules.defaultChannel);
+    return isDevices(handshake) ? enter(handshake, token, rules) : handshake;
+  };
   return authenticated instanceof Promise ? authenticated.then(decide) : decide(authenticated);
+}
+
+type TextHandshake = Extract<Handshake, { protocol: "text" }>;
+
+function isDevices(handshake: Handshake): handshake is TextHandshake {
+  if (!handshake.ok || handshake.protocol !== "text") return false;
+  const { access, device } = handshake.query;
+  return access.device !== undefined || device !== undefined;
+}
+
+async function enter(
+  handshake: TextHandshake,
+  token: string | undefined,
+  { enter }: HandshakeRules,
+): Promise<Handshake> {
+  const { access, device: named } = handshake.query;
+  try {
+    const device = await enter(access, named);
+    if (device === undefined) return handshake;
+    if (device !== "forbidden") return { ...handshake, query: { ...handshake.query, device: device.id } };
+  } catch {
+    return refuse(503, "storage_unavailable", "what is kept of devices cannot be read now");
+  }
+  if (token === undefined) return { ok: false, ...unauthorized(undefined) };
+  return refuse(403, "forbidden", "this token is not this device's");
 }
 
 function decideQuery(

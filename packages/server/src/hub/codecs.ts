@@ -6,27 +6,47 @@ import type { Gap } from "@carillon/protocol/frames";
 import { encodePageFrame, encodePublication, encodePublicationFrame, textOf } from "@carillon/protocol/json";
 import type { Accepted, ReadPage } from "../engine/engine.ts";
 import type { Channel } from "./channels.ts";
+import { EVERYONE } from "./devices/device.ts";
 
 export interface Codec {
   /** The native topic on which a channel's live publications go out in this codec. */
   topic(channel: string): string;
+  /** "" if this protocol has no word for it. */
   publication(channel: Channel, publication: Accepted): string;
-  /** The frames of a page, in order. `more` is whether the log held more beyond it. */
-  page(channel: string, page: ReadPage, more: boolean): readonly string[];
+  /**
+   * The frames of a page, in order. `more` is whether the log held more beyond it; `isUrgentOnly`, whether it brings its
+   * reader on in the lane `high` alone.
+   */
+  page(channel: string, page: ReadPage, more: boolean, isUrgentOnly: boolean): readonly string[];
+}
+
+/** What begins the rest of a publication that takes an earlier one back. */
+const WITHDRAWS = '{"withdraws":';
+
+/** Whether a publication takes another back, and is no message. */
+export function isWithdrawal(meta: string): boolean {
+  return meta.startsWith(WITHDRAWS);
 }
 
 /** Plain text: a frame is a publication's text, or its JSON. It cannot tell of gaps. */
 export const textCodec: Codec = {
   topic: (channel) => `text:${channel}`,
-  publication: (_, { data }) => textOf(data),
+  publication: (_, { data, meta }) => (isWithdrawal(meta) ? "" : textOf(data)),
   page: (_, { publications }) => publications.map(({ data }) => textOf(data)),
 };
 
 /** `carillon.v1`: a page is one frame. */
 export const v1Codec: Codec = {
   topic: (channel) => `v1:${channel}`,
-  publication: ({ name }, publication) => encodePublicationFrame(name, encodePublication(publication)),
-  page: (channel, page, more) => [encodePageFrame(channel, wirePage(page, more))],
+  publication: ({ name }, publication) => {
+    // What lies between two publications there was not for all who get the second.
+    const told = name === EVERYONE ? { ...publication, prev: 0 } : publication;
+    return encodePublicationFrame(name, encodePublication(told));
+  },
+  page: (channel, page, more, isUrgentOnly) => {
+    const { to, ...rest } = wirePage(page, more);
+    return [encodePageFrame(channel, { ...rest, to: isUrgentOnly ? [to, 0, 0] : to })];
+  },
 };
 
 /**

@@ -1,8 +1,9 @@
 /** Where devices stand, kept by the engine: noted at every ack or sign of life, written in batches. */
-import { furthest, type Position, START } from "@carillon/protocol/position";
-import type { DevicePosition, Engine } from "../engine/engine.ts";
+import { furthest, type Offsets, type Position, START } from "@carillon/protocol/position";
+import type { DevicePosition, Engine, KeptPosition } from "../engine/engine.ts";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { Receipts } from "./receipts.ts";
 
 /** A crash makes a device see again what it had acknowledged in this time; a write per ack would cost an fsync each. */
 const WRITE_AFTER_MS = 1_000;
@@ -12,64 +13,130 @@ const MAX_WAITING = 100_000;
 /** In the place of an epoch: the device has switched the channel off, and stands nowhere. No log is called so. */
 const NOWHERE: Position = { epoch: "-", offsets: START };
 
-export class DevicePositions {
-  readonly #engine: Engine;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  #waiting = new Map<string, DevicePosition>();
-  #cancel: CancelTimer | undefined;
+interface Noted {
+  readonly position: Position;
+  readonly sent: Offsets;
+}
 
-  constructor(engine: Engine, clock: Clock, log: Log) {
-    this.#engine = engine;
-    this.#clock = clock;
-    this.#log = log;
+export interface DevicePositionsPorts {
+  readonly engine: Pick<Engine, "positionsOf" | "savePositions">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Written in the same commits. */
+  readonly receipts: Receipts;
+}
+
+export class DevicePositions {
+  readonly #ports: DevicePositionsPorts;
+  #waiting = new Map<string, Map<string, Noted>>();
+  #count = 0;
+  /** Being written. */
+  #writing = new Map<string, Map<string, Noted>>();
+  #cancel: CancelTimer | undefined;
+  #flushing: Promise<void> | undefined;
+
+  constructor(ports: DevicePositionsPorts) {
+    this.#ports = ports;
   }
 
   /**
    * Where `device` stands, per channel, including what has not been written yet.
    * @throws {EngineError} by rejection.
    */
-  async of(device: string): Promise<ReadonlyMap<string, Position>> {
-    const positions = new Map(await this.#engine.positionsOf(device));
-    for (const waiting of this.#waiting.values()) {
-      if (waiting.device !== device) continue;
-      positions.set(waiting.channel, further(positions.get(waiting.channel), waiting.position));
+  async of(device: string): Promise<ReadonlyMap<string, KeptPosition>> {
+    const kept = await this.#ports.engine.positionsOf(device);
+    const positions = new Map(kept);
+    for (const noted of [this.#writing.get(device), this.#waiting.get(device)]) {
+      for (const [channel, { position, sent }] of noted ?? []) {
+        const before = positions.get(channel);
+        positions.set(channel, { ...further(before, position), sent: furtherSent(before, position, sent) });
+      }
     }
     for (const [channel, { epoch }] of positions) if (epoch === NOWHERE.epoch) positions.delete(channel);
     return positions;
   }
 
   /** Moves a device on. */
-  note(device: string, channel: string, position: Position): void {
-    const key = `${device} ${channel}`;
-    const before = this.#waiting.get(key);
-    if (before === undefined && this.#waiting.size >= MAX_WAITING) return;
-    this.#waiting.set(key, { device, channel, position: further(before?.position, position) });
-    this.#cancel ??= this.#clock.setTimer(WRITE_AFTER_MS, () => void this.flush());
+  note(device: string, channel: string, position: Position, sent: Offsets): void {
+    let channels = this.#waiting.get(device);
+    if (channels === undefined) {
+      channels = new Map();
+      this.#waiting.set(device, channels);
+    }
+    const before = channels.get(channel);
+    if (before === undefined) {
+      if (this.#count >= MAX_WAITING) return;
+      this.#count += 1;
+    }
+    const kept = before && { ...before.position, sent: before.sent };
+    channels.set(channel, {
+      position: further(before?.position, position),
+      sent: furtherSent(kept, position, sent),
+    });
+    this.wake();
+  }
+
+  /** Something waits to be written, here or with the receipts. */
+  wake(): void {
+    this.#cancel ??= this.#ports.clock.setTimer(WRITE_AFTER_MS, () => void this.flush());
   }
 
   /** The device does not want the channel any more: when it does again, it starts from then. */
   forget(device: string, channel: string): void {
-    this.note(device, channel, NOWHERE);
+    this.note(device, channel, NOWHERE, START);
+  }
+
+  /** What waits of a device that is no more is not written. */
+  drop(device: string): void {
+    this.#count -= this.#waiting.get(device)?.size ?? 0;
+    this.#waiting.delete(device);
   }
 
   /** Writes what waits. Never rejects: what could not be written is tried with the next batch. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    // One after the other: a receipt is read, counted up and written.
+    this.#flushing = (this.#flushing ?? Promise.resolve()).then(() => this.#flush());
+    return this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
+    const { engine, receipts, log } = this.#ports;
+    if (this.#count === 0 && !receipts.isWaiting) return;
     const batch = this.#waiting;
-    if (batch.size === 0) return;
     this.#waiting = new Map();
+    this.#count = 0;
+    this.#writing = batch;
+    let counted: Awaited<ReturnType<Receipts["take"]>> | undefined;
     try {
-      await this.#engine.savePositions([...batch.values()]);
+      counted = await receipts.take();
+      await engine.savePositions([...positionsIn(batch)], counted.changes);
+      receipts.written(counted);
     } catch (error) {
-      this.#log.warn(`Positions of devices could not be written: ${error}`);
-      for (const { device, channel, position } of batch.values()) this.note(device, channel, position);
+      log.warn(`Positions of devices could not be written: ${error}`);
+      counted?.putBack();
+      for (const { device, channel, position, sent } of positionsIn(batch)) {
+        this.note(device, channel, position, sent ?? START);
+      }
+      this.wake();
+    } finally {
+      this.#writing = new Map();
     }
+  }
+}
+
+function* positionsIn(batch: ReadonlyMap<string, ReadonlyMap<string, Noted>>): Generator<DevicePosition> {
+  for (const [device, channels] of batch) {
+    for (const [channel, noted] of channels) yield { device, channel, ...noted };
   }
 }
 
 function further(one: Position | undefined, other: Position): Position {
   if (one === undefined || one.epoch !== other.epoch) return other;
   return { epoch: other.epoch, offsets: furthest(one.offsets, other.offsets) };
+}
+
+function furtherSent(one: KeptPosition | undefined, other: Position, sent: Offsets): Offsets {
+  return one === undefined || one.epoch !== other.epoch ? sent : furthest(one.sent, sent);
 }

@@ -13,6 +13,16 @@ export type HubEvent =
   | ({ readonly type: "connected" } & ConnectionEvent)
   | ({ readonly type: "disconnected"; readonly code: number } & ConnectionEvent)
   | { readonly type: "publication"; readonly publication: Accepted }
+  /** What has become of a publication so far, in devices; at most once a second. */
+  | {
+      readonly type: "receipts";
+      readonly publication: string;
+      readonly channel: string;
+      readonly recipients: number;
+      readonly sent: number;
+      readonly received: number;
+      readonly read: number;
+    }
   /** The last connection of a device has ended. */
   | { readonly type: "device_offline"; readonly device: string };
 

@@ -16,6 +16,10 @@ import type { Metrics } from "../lib/metrics.ts";
 import type { Authenticate } from "./access.ts";
 import { Channels } from "./channels.ts";
 import { DevicePositions } from "./device-positions.ts";
+import { ConnectedDevices } from "./devices/connected.ts";
+import type { DeviceChange, Devices } from "./devices/devices.ts";
+import { blankDevice } from "./devices/stored.ts";
+import { zones } from "./devices/zones.ts";
 import type { ConnectionEvent, EventSink } from "./events.ts";
 import { Expiry } from "./expiry.ts";
 import type { Limits } from "./limits.ts";
@@ -24,7 +28,8 @@ import { Pages } from "./pages.ts";
 import type { FanOut, Outbound } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { PublishRates } from "./publish-rates.ts";
-import { Publisher, type PublishItem } from "./publisher.ts";
+import { type ChangesFor, Publisher, type PublishItem } from "./publisher.ts";
+import { Receipts, type Sent } from "./receipts.ts";
 import type { Session, SessionContext, SessionInfo } from "./session.ts";
 import { wasSlow } from "./slow-readers.ts";
 import { type SseInfo, SseSession } from "./sse-session.ts";
@@ -40,6 +45,12 @@ export interface HubPorts {
   readonly limits: Readonly<Limits>;
   readonly metrics: Metrics;
   readonly events: EventSink;
+  /** What is kept of devices; it tells the hub of changes by `deviceChanged`. */
+  readonly devices: Devices;
+  /** The zone of quiet hours of devices that name none. */
+  readonly timeZone: string;
+  /** What is to be done in the commit of publications, besides. */
+  readonly changesFor?: ChangesFor;
   /** Names publications; ordered by time. */
   readonly nextPublicationId: NextId;
   /** Silence after which a client is pinged; see `liveness.ts`. */
@@ -69,26 +80,60 @@ export class Hub {
   /** How many of them speak each protocol. */
   readonly #speakers: Record<ConnectionEvent["protocol"], number> = { text: 0, v1: 0, sse: 0 };
   readonly #events: EventSink;
-  /** How many connections each device has, of those that have any. */
-  readonly #devices = new Map<string, number>();
   readonly #stopLiveness: CancelTimer;
 
   constructor(ports: HubPorts) {
-    const { engine, clock, log, nextPublicationId, announcesPresence, events, limits, ...shared } = ports;
-    const channels = new Channels(ports);
+    const {
+      engine,
+      clock,
+      log,
+      nextPublicationId: nextId,
+      announcesPresence,
+      events,
+      limits,
+      ...rest
+    } = ports;
+    const { devices: registry, changesFor, timeZone, metrics, ...shared } = rest;
+    const receipts = new Receipts({
+      engine,
+      clock,
+      log,
+      events,
+      countAudience: (channel, target) => registry.countAudience(channel, target),
+      withdraw: (sent) => void this.#takeBack(sent),
+      waits: () => positions.wake(),
+    });
+    const positions = new DevicePositions({ engine, clock, log, receipts });
+    const channels = new Channels({ ...ports, receipts });
     this.#engine = engine;
     this.#log = log;
     this.#events = events;
     this.#context = {
       ...shared,
+      metrics,
       limits,
       clock,
       log,
       channels,
       pages: new Pages(engine, clock),
-      positions: new DevicePositions(engine, clock, log),
+      positions,
+      receipts,
+      registry,
+      devices: new ConnectedDevices({
+        clock,
+        log,
+        receipts,
+        zone: zones(timeZone),
+        load: async (id) => ({
+          device: (await registry.get(id)) ?? blankDevice(id, clock.wallMs()),
+          positions: await positions.of(id),
+        }),
+        note: (device, channel, position, sent) => positions.note(device, channel, position, sent),
+        keepPush: (id, name, push) => registry.setSwitch(id, name, { push }),
+        noteChannels: (id, begun) => registry.noteChannels(id, begun),
+      }),
       presence: new Presence(channels, announcesPresence),
-      publisher: new Publisher(engine, clock, nextPublicationId, ports.metrics),
+      publisher: new Publisher({ engine, clock, nextId, metrics, changesFor }),
       publishRates: new PublishRates(ports),
       expiry: new Expiry(clock),
       identified: (session) => this.#identified(session),
@@ -133,8 +178,7 @@ export class Hub {
 
   #identified(session: Session): void {
     this.#context.expiry.watch(session);
-    const { device } = session;
-    if (device !== undefined) this.#devices.set(device, (this.#devices.get(device) ?? 0) + 1);
+    if (session.device !== undefined) this.#context.registry.seen(session.device);
     if (this.#events.wants("connected")) this.#events.tell({ type: "connected", ...eventOf(session) });
   }
 
@@ -157,11 +201,10 @@ export class Hub {
     this.#context.expiry.forget(session);
     const event = eventOf(session);
     if (this.#events.wants("disconnected")) this.#events.tell({ type: "disconnected", ...event, code });
-    const { device } = session;
-    if (device === undefined) return;
-    const left = (this.#devices.get(device) ?? 1) - 1;
-    if (left > 0) return void this.#devices.set(device, left);
-    this.#devices.delete(device);
+    const { connected } = session;
+    if (connected === undefined || !this.#context.devices.leave(connected, session)) return;
+    const { id: device } = connected;
+    this.#context.registry.seen(device, true);
     if (this.#events.wants("device_offline")) this.#events.tell({ type: "device_offline", device });
   }
 
@@ -184,6 +227,42 @@ export class Hub {
   withdraw(who: string): void {
     for (const session of this.#sessions) {
       if (session.access?.who === who) session.close(CloseCode.unauthorized, "the token has been withdrawn");
+    }
+  }
+
+  /** Whether a device has a connection. */
+  isConnected(device: string): boolean {
+    return this.#context.devices.has(device);
+  }
+
+  /** What is kept of a device has changed: its connections follow, or are closed. */
+  deviceChanged(change: DeviceChange): void {
+    const { devices, positions, receipts } = this.#context;
+    const { id, device, tokenWithdrawn } = change;
+    receipts.devicesChanged();
+    if (device === undefined) positions.drop(id);
+    if (device === undefined || tokenWithdrawn) {
+      this.withdraw(`device:${id}`);
+      for (const session of [...(devices.get(id)?.sessions ?? [])]) {
+        session.close(CloseCode.unauthorized, "the token has been withdrawn");
+      }
+    } else devices.changed(change);
+  }
+
+  /** What became of publications. */
+  get receipts(): Pick<Receipts, "funnel" | "of" | "ofDevice" | "forgetOld"> {
+    return this.#context.receipts;
+  }
+
+  /** The first of a user's devices has it. The others are told, and it does not come to those that are away. */
+  async #takeBack({ id, channel, offset }: Sent): Promise<void> {
+    const { pages, publisher } = this.#context;
+    try {
+      if (offset === 0 || !(await this.#engine.withdraw(channel, offset))) return;
+      pages.forget(channel);
+      await publisher.commit([{ channel, data: null, ttl: 0, withdraws: id }]);
+    } catch (error) {
+      this.#log.warn(`A publication could not be withdrawn: ${error}`, { channel });
     }
   }
 
@@ -216,7 +295,8 @@ export class Hub {
    * @throws {EngineError} by rejection.
    */
   channels(after: string, limit: number): Promise<readonly ChannelInfo[]> {
-    return this.#engine.channels(after, limit);
+    // Those of devices are nobody's to read; their names come before all others.
+    return this.#engine.channels(after < "%" ? "%" : after, limit);
   }
 
   /**
@@ -239,6 +319,7 @@ export class Hub {
   close(): void {
     this.#stopLiveness();
     this.#context.expiry.stop();
+    this.#context.devices.stop();
     for (const session of this.#sessions) session.close(CloseCode.serviceRestart, "server restarts");
   }
 

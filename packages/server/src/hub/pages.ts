@@ -3,14 +3,18 @@
  * the same moment come back with the same position, and share one read and one encoding.
  */
 import { type Offsets, together } from "@carillon/protocol/position";
-import type { Engine, ReadPage } from "../engine/engine.ts";
+import type { Accepted, Engine, ReadPage } from "../engine/engine.ts";
 import type { Clock } from "../lib/clock.ts";
-import { type Codec, wirePage } from "./codecs.ts";
+import { type View, viewKey } from "./audience.ts";
+import { wirePage } from "./codecs.ts";
+import { tagTest } from "./tag-expressions.ts";
 
-/** A page with its frames, encoded per codec when first asked for. */
+/** A page with its frames, encoded per view when first asked for. */
 export interface Page {
   readonly to: number;
-  framesFor(codec: Codec): readonly string[];
+  /** What of it those get who have this view. */
+  publicationsFor(view: View): readonly Accepted[];
+  framesFor(view: View): readonly string[];
 }
 
 /** Publications in a page. A frame of this many small ones is some 50 KB: one write, no long turn of the event loop. */
@@ -54,6 +58,11 @@ export class Pages {
     return page;
   }
 
+  /** What was kept for others may hold what has been taken out of the channel since. */
+  forget(channel: string): void {
+    for (const key of this.#kept.keys()) if (key.startsWith(`${channel} `)) this.#kept.delete(key);
+  }
+
   /**
    * What is kept after `after`, for somebody who asks for it; not shared.
    * @throws {EngineError} by rejection.
@@ -86,13 +95,27 @@ export class Pages {
 }
 
 function encodedOnce(channel: string, page: ReadPage, upTo: number): Page {
-  const frames = new Map<Codec, readonly string[]>();
+  const frames = new Map<string, readonly string[]>();
+  const isForSome = page.publications.some(({ target }) => target !== undefined);
+  const publicationsFor = ({ tags }: View) =>
+    isForSome ? page.publications.filter(({ target }) => isFor(target, tags)) : page.publications;
   return {
     to: page.to,
-    framesFor(codec) {
-      const known = frames.get(codec) ?? codec.page(channel, page, page.to < upTo);
-      frames.set(codec, known);
+    publicationsFor,
+    framesFor(view) {
+      const key = viewKey(isForSome ? view : { ...view, tags: undefined });
+      let known = frames.get(key);
+      if (known === undefined) {
+        const publications = publicationsFor(view);
+        known = view.codec.page(channel, { ...page, publications }, page.to < upTo, view.isUrgentOnly);
+        frames.set(key, known);
+      }
       return known;
     },
   };
+}
+
+/** Whether those with these tags are meant; without a target everybody is. */
+export function isFor(target: string | undefined, tags: View["tags"]): boolean {
+  return target === undefined || (tags !== undefined && tagTest(target)(tags.tags));
 }

@@ -39,7 +39,8 @@ export class Presence {
   }
 
   #tell(channel: Channel, { member }: Session, type: "join" | "leave"): void {
-    if (!this.#announced(channel.name)) return;
+    // An inbox is nobody's room.
+    if (channel.name.startsWith("$") || !this.#announced(channel.name)) return;
     this.#channels.tell(channel, v1Codec, encodeFrame({ type, channel: channel.name, member }));
   }
 }

@@ -11,14 +11,26 @@ import {
 import type { Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import { type Address, addressOf, parseTarget } from "./targets.ts";
 
-export interface PublishItem extends PublishOptions {
-  readonly channel: string;
-  readonly data: Json;
-  /** The schedule that publishes it, and when that was due (RFC 3339). */
-  readonly schedule?: string;
-  readonly dueAt?: string;
-}
+/** Where it goes: a channel, or somebody, as `parseTarget` reads it. */
+export type Destination =
+  | { readonly channel: string; readonly to?: undefined }
+  | { readonly to: string; readonly channel?: undefined };
+
+export type PublishItem = Destination &
+  PublishOptions & {
+    readonly data: Json;
+    /** The schedule that publishes it, and when that was due (RFC 3339). */
+    readonly schedule?: string;
+    readonly dueAt?: string;
+    /** What one of a user's devices says, by which it is taken from the others. */
+    readonly withdrawOn?: "ack" | "read";
+    /** Keep who has it, and not only how many. */
+    readonly receipts?: true;
+    /** The id of an earlier one that is taken back; this one is no message. */
+    readonly withdraws?: string;
+  };
 
 /**
  * What may wait for the disk, in characters with the surroundings of each publication. A disk that hangs would otherwise
@@ -27,27 +39,40 @@ export interface PublishItem extends PublishOptions {
 const MAX_WAITING = 64 * 1024 * 1024;
 const SURROUNDINGS = 256;
 
+/** What is to be done in the commit of publications, besides. */
+export type ChangesFor = (publications: readonly NewPublication[]) => readonly RecordChange[];
+
+export interface PublisherPorts {
+  readonly engine: Pick<Engine, "publish">;
+  readonly clock: Clock;
+  readonly nextId: NextId;
+  readonly metrics: Pick<Metrics, "refused">;
+  readonly changesFor?: ChangesFor | undefined;
+}
+
 export class Publisher {
-  readonly #engine: Engine;
+  readonly #engine: PublisherPorts["engine"];
   readonly #clock: Clock;
   readonly #nextId: NextId;
   readonly #metrics: Pick<Metrics, "refused">;
+  readonly #changesFor: ChangesFor;
   #waiting = 0;
 
   /** `nextId` makes ids that are ordered by time. */
-  constructor(engine: Engine, clock: Clock, nextId: NextId, metrics: Pick<Metrics, "refused">) {
+  constructor({ engine, clock, nextId, metrics, changesFor = () => [] }: PublisherPorts) {
     this.#engine = engine;
     this.#clock = clock;
     this.#nextId = nextId;
     this.#metrics = metrics;
+    this.#changesFor = changesFor;
   }
 
   /**
    * Publishes what clients say; see `commit`. A frame may hold fields that are none of its command's, and only the server
-   * says which schedule something is of.
+   * says which schedule something is of, or whom it is for.
    */
-  publish(items: readonly PublishItem[]): Promise<readonly PublishResult[]> {
-    return this.commit(items.map(({ schedule: _, dueAt: _dueAt, ...said }) => said));
+  publish(items: readonly Said[]): Promise<readonly PublishResult[]> {
+    return this.commit(items.map(said));
   }
 
   /**
@@ -62,9 +87,11 @@ export class Publisher {
   ): Promise<readonly PublishResult[]> {
     const timeMs = this.#clock.wallMs();
     const stamped = items.map((item) => this.#stamp(item, timeMs));
-    const size = sizeOf(stamped, changes);
+    const more = this.#changesFor(stamped);
+    const all = more.length === 0 ? changes : [...(changes ?? []), ...more];
+    const size = sizeOf(stamped, all);
     try {
-      return await this.#write(stamped, size, changes);
+      return await this.#write(stamped, size, all);
     } catch (error) {
       const isUnavailable = error instanceof EngineError && error.code === "unavailable";
       if (isUnavailable) this.#metrics.refused.inc({ code: "storage_unavailable" });
@@ -89,25 +116,23 @@ export class Publisher {
   }
 
   #stamp(item: PublishItem, timeMs: number): NewPublication {
-    const {
-      channel,
-      data,
-      ttl,
-      urgency = "normal",
-      collapseKey,
-      idempotencyKey,
-      tags,
-      schedule,
-      dueAt,
-    } = item;
-    const meta = {
-      ...(ttl !== undefined && { ttl }),
-      ...(urgency !== "normal" && { urgency }),
-      ...(collapseKey !== undefined && { collapseKey }),
-      ...(tags !== undefined && tags.length > 0 && { tags }),
-      ...(schedule !== undefined && { schedule }),
-      ...(dueAt !== undefined && { dueAt }),
-    };
+    const { data, ttl, urgency = "normal", collapseKey, idempotencyKey, tags, schedule, dueAt } = item;
+    const { withdraws, withdrawOn, receipts } = item;
+    const { channel, target } = addressOfItem(item);
+    // Nothing else stands in one that takes another back: that is how it is told.
+    const meta =
+      withdraws !== undefined
+        ? { withdraws }
+        : {
+            ...(ttl !== undefined && { ttl }),
+            ...(urgency !== "normal" && { urgency }),
+            ...(collapseKey !== undefined && { collapseKey }),
+            ...(tags !== undefined && tags.length > 0 && { tags }),
+            ...(schedule !== undefined && { schedule }),
+            ...(dueAt !== undefined && { dueAt }),
+            ...(withdrawOn !== undefined && { withdrawOn }),
+            ...(receipts !== undefined && { receipts }),
+          };
     return {
       id: this.#nextId(),
       channel,
@@ -118,9 +143,36 @@ export class Publisher {
       stored: ttl !== 0,
       ...(ttl !== undefined && ttl > 0 && { expiresAtMs: timeMs + ttl * 1_000 }),
       ...(collapseKey !== undefined && { collapseKey }),
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      // A key counts for its target: those with an expression share a channel.
+      ...(idempotencyKey !== undefined && {
+        idempotencyKey: target === undefined ? idempotencyKey : `${idempotencyKey}\n${target}`,
+      }),
+      ...(target !== undefined && { target }),
     };
   }
+}
+
+/** What a client's frame may say. */
+type Said = PublishOptions & { readonly channel: string; readonly data: Json };
+
+function said({ channel, data, ttl, urgency, collapseKey, idempotencyKey, tags }: Said): PublishItem {
+  return {
+    channel,
+    data,
+    ...(ttl !== undefined && { ttl }),
+    ...(urgency !== undefined && { urgency }),
+    ...(collapseKey !== undefined && { collapseKey }),
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...(tags !== undefined && { tags }),
+  };
+}
+
+/** @throws {TypeError} if it is to nobody: that was to be looked at before. */
+function addressOfItem({ channel, to }: Destination): Address {
+  if (channel !== undefined) return { channel };
+  const parsed = parseTarget(to);
+  if (!parsed.ok) throw new TypeError(`to: ${parsed.problem}`);
+  return addressOf(parsed.target);
 }
 
 function sizeOf(items: readonly NewPublication[], changes: readonly RecordChange[] = []): number {

@@ -11,6 +11,9 @@ import type { Metrics } from "../lib/metrics.ts";
 import type { Access, Authenticate } from "./access.ts";
 import type { Channels } from "./channels.ts";
 import type { DevicePositions } from "./device-positions.ts";
+import type { ConnectedDevice, ConnectedDevices } from "./devices/connected.ts";
+import type { Switch } from "./devices/device.ts";
+import type { Devices } from "./devices/devices.ts";
 import type { ConnectionEvent } from "./events.ts";
 import type { Expiry } from "./expiry.ts";
 import type { Limits } from "./limits.ts";
@@ -19,6 +22,8 @@ import type { Outbound } from "./ports.ts";
 import type { Presence } from "./presence.ts";
 import type { PublishRates } from "./publish-rates.ts";
 import type { Publisher } from "./publisher.ts";
+import type { Receipts } from "./receipts.ts";
+import type { Subscription } from "./subscription.ts";
 
 /** What all sessions of a hub share; kept in one object because a session has to stay small. */
 export interface SessionContext {
@@ -27,6 +32,11 @@ export interface SessionContext {
   readonly channels: Channels;
   readonly pages: Pages;
   readonly positions: DevicePositions;
+  readonly receipts: Receipts;
+  /** What is kept of devices. */
+  readonly registry: Devices;
+  /** Those that are connected. */
+  readonly devices: ConnectedDevices;
   readonly presence: Presence;
   readonly publisher: Publisher;
   readonly authenticate: Authenticate;
@@ -63,6 +73,8 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
   pinged = false;
   /** Bytes that it had not read when last looked at: once it has ended, its outbound says 0. */
   unread = 0;
+  /** The device that it is one of the connections of. */
+  connected: ConnectedDevice | undefined;
   protected readonly context: SessionContext;
   #windowStartMs: number;
   #framesInWindow = 0;
@@ -88,6 +100,9 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
   /** The channels it receives, or would with push on. */
   abstract get channels(): readonly string[];
 
+  /** Its subscriptions, one for each channel. */
+  protected abstract get subscriptions(): Iterable<Subscription>;
+
   /** The connection is open and may be written to. */
   abstract start(): void;
 
@@ -96,6 +111,32 @@ export abstract class Session<Info extends SessionInfo = SessionInfo> {
 
   /** Leaves every channel. `orderly` is whether the client said goodbye. */
   protected abstract leave(orderly: boolean): void;
+
+  /** What its device wants of its channels may be something else now. */
+  applySwitches(): void {
+    const { connected } = this;
+    if (connected === undefined) return;
+    for (const subscription of this.subscriptions) {
+      subscription.want(connected.wants(subscription.channel.name)).catch((error) => {
+        this.context.log.warn(`What had waited could not be read: ${error}`, this.logFields());
+        // It comes when the client asks for it again: going on live would hide that it is missing.
+        this.close(CloseCode.tryAgainLater, "what has waited cannot be read now");
+      });
+    }
+  }
+
+  /** Its device's tags may be others now. */
+  retag(): void {
+    for (const subscription of this.subscriptions) subscription.retag();
+  }
+
+  /** Its device has another user: the client comes back, and is told what it reads then. */
+  inboxChanged(): void {
+    this.close(CloseCode.deviceChanged, "the device has another user");
+  }
+
+  /** A switch of its device was changed. */
+  switchChanged(_channel: string, _now: Switch): void {}
 
   /** How others see it in a channel's presence. */
   get member(): Member {

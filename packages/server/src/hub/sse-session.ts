@@ -28,6 +28,10 @@ export class SseSession extends Session<SseInfo> {
     return [this.info.channel];
   }
 
+  protected get subscriptions(): Iterable<Subscription> {
+    return this.#subscription === undefined ? [] : [this.#subscription];
+  }
+
   start(): void {
     this.context.identified(this);
     const subscription = new Subscription(this.info.channel, this, sseCodec, this.context);

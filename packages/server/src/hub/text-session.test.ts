@@ -35,7 +35,7 @@ test.each([
   expect(client.outbound.frames).toEqual([...expected, "3"]);
 });
 
-test("push off moves a device's position along, also when it dies silently", async () => {
+test("push off sticks to a device, and on again starts from then", async () => {
   const hub = await setUpHub();
   const first = hub.connect({ device: "phone" });
   await settle();
@@ -46,7 +46,9 @@ test("push off moves a device's position along, also when it dies silently", asy
   const second = hub.connect({ device: "phone" });
   await settle();
   await hub.publish("3");
-  expect(second.outbound.frames).toEqual(["3"]);
+  second.session.receive("subscribe");
+  await hub.publish("4");
+  expect(second.outbound.frames).toEqual(["4"]);
 });
 
 test("saying subscribe while it is being caught up skips nothing", async () => {

@@ -1,15 +1,17 @@
 /**
  * A session of the plain-text protocol: subscribed as soon as it is connected; `subscribe` and `unsubscribe` switch push
- * for all its channels.
+ * for all its channels, and where the client names a device the switch is remembered.
  *
- * A client that names a device is caught up from the position that is kept for it. Plain text has no acks, so the
- * position moves up to what had been written before the client's last sign of life or its orderly close; after a silent
- * death the rest is written again.
+ * A device is caught up from the position that is kept for it, and a registered one reads its inbox as well. Plain text has
+ * no acks, so the position moves up to what had been written before the client's last sign of life or its orderly close;
+ * after a silent death the rest is written again.
  */
-import { type Position, together } from "@carillon/protocol/position";
+import { type Offsets, START, together } from "@carillon/protocol/position";
 import { decodeText, encodeReceived, type TextCommand } from "@carillon/protocol/text";
 import type { Access } from "./access.ts";
 import { textCodec } from "./codecs.ts";
+import type { ConnectedDevice } from "./devices/connected.ts";
+import { inboxOf } from "./devices/device.ts";
 import { Session, type SessionInfo } from "./session.ts";
 import { type Since, startOf } from "./since.ts";
 import { Subscription } from "./subscription.ts";
@@ -41,24 +43,32 @@ const handlers: Handlers = {
 export class TextSession extends Session<TextInfo> {
   readonly protocol = "text";
   #subscriptions: Subscription[] = [];
+  /** What the client has said last. Its device's switch counts, where it is one. */
+  #push: boolean | undefined;
 
   get access(): Access {
     return this.info.access;
   }
 
   get channels(): readonly string[] {
-    return this.info.channels;
+    return this.#subscriptions.map(({ channel }) => channel.name);
   }
 
   get device(): string | undefined {
     return this.info.device;
   }
 
+  protected get subscriptions(): Iterable<Subscription> {
+    return this.#subscriptions;
+  }
+
   start(): void {
-    const { device, since } = this.info;
+    const { device, since, channels } = this.info;
+    if (device !== undefined) this.connected = this.context.devices.enter(device, this);
     this.context.identified(this);
-    this.#subscriptions = this.#join();
-    if (device !== undefined || since !== undefined) void this.#resume(device, since);
+    this.#subscriptions = this.#join(channels);
+    if (this.connected !== undefined) void this.#meet(this.connected);
+    else if (since !== undefined) void this.#catchUpAll();
     else for (const subscription of this.#subscriptions) subscription.goLive();
   }
 
@@ -69,11 +79,9 @@ export class TextSession extends Session<TextInfo> {
 
   /** Switches push on or off, for all channels of the session. Off, positions move along: on again starts from now. */
   setPush(on: boolean): void {
-    for (const subscription of this.#subscriptions) {
-      if (!on) subscription.mute();
-      // One that is being caught up is on already: going live now would skip what it has missed.
-      else if (subscription.isMuted) subscription.goLive();
-    }
+    this.#push = on;
+    if (this.connected !== undefined) this.connected.switchPush(this.channels, on);
+    else for (const subscription of this.#subscriptions) void subscription.want(on ? "all" : "none");
     const line = on ? "subscribe: 开启推送" : "unsubscribe: 关闭推送";
     this.context.log.info(line, this.logFields());
   }
@@ -87,58 +95,73 @@ export class TextSession extends Session<TextInfo> {
     this.#notePositions((subscription) => orderly || subscription.isMuted);
     for (const subscription of this.#subscriptions) {
       subscription.end();
+      subscription.standing?.settle(subscription.channel);
       this.context.presence.left(subscription.channel, this);
     }
   }
 
-  #join(): Subscription[] {
-    return this.info.channels.map((channel) => {
+  #join(channels: readonly string[]): Subscription[] {
+    return channels.map((channel) => {
       const subscription = new Subscription(channel, this, textCodec, this.context);
       this.context.presence.joined(subscription.channel, this);
       return subscription;
     });
   }
 
-  async #resume(device: string | undefined, since: Since | undefined): Promise<void> {
-    let kept: ReadonlyMap<string, Position> = new Map();
+  /** Waits until it is known what the device wants and where it stands. */
+  async #meet(connected: ConnectedDevice): Promise<void> {
     try {
-      if (device !== undefined) kept = await this.context.positions.of(device);
+      await connected.ready;
+      if (this.hasEnded) return;
+      const inbox = connected.device === undefined ? [] : inboxOf(connected.device);
+      this.#subscriptions.push(...this.#join(inbox));
+      for (const subscription of this.#subscriptions) {
+        subscription.standing = connected.stand(subscription.channel.name);
+      }
+      // What was said before the inbox was known is meant for it, too.
+      if (this.#push !== undefined) connected.switchPush(inbox, this.#push);
     } catch (error) {
       this.#cannotCatchUp(error);
     }
-    for (const subscription of this.#subscriptions) void this.#catchUp(subscription, kept, since);
+    if (!this.hasEnded) await this.#catchUpAll();
   }
 
-  async #catchUp(
-    subscription: Subscription,
-    kept: ReadonlyMap<string, Position>,
-    since: Since | undefined,
-  ): Promise<void> {
-    if (!(await this.#opened(subscription))) return this.#goLive(subscription);
-    const after = startOf(subscription.channel, kept.get(subscription.channel.name), since);
-    if (after === undefined) return this.#goLive(subscription);
+  async #catchUpAll(): Promise<void> {
+    const { connected } = this;
+    const starts = await Promise.all(this.#subscriptions.map((each) => this.#startOf(each)));
+    await connected?.begin(this.#subscriptions.map(({ channel }) => channel));
+    for (const subscription of this.#subscriptions) void this.#catchUp(subscription, starts.shift());
+  }
+
+  async #catchUp(subscription: Subscription, after: Offsets | undefined): Promise<void> {
+    const { name } = subscription.channel;
     try {
-      await subscription.catchUp(after);
+      if (this.connected !== undefined) await subscription.want(this.connected.wants(name));
+      if (after === undefined) subscription.goLive();
+      else await subscription.catchUp(after);
     } catch (error) {
       // What can be delivered live, is.
       this.#cannotCatchUp(error);
-      this.#goLive(subscription);
+      subscription.goLive();
     }
   }
 
-  /** Unless the client has switched push off meanwhile. */
-  #goLive(subscription: Subscription): void {
-    if (!subscription.isMuted) subscription.goLive();
-  }
-
-  async #opened(subscription: Subscription): Promise<boolean> {
+  /** Where it begins; a device has a place from then on. `undefined` where it cannot be told: from now. */
+  async #startOf(subscription: Subscription): Promise<Offsets | undefined> {
+    const { channel, standing } = subscription;
     try {
       await subscription.opened();
-      return true;
     } catch (error) {
       this.#cannotCatchUp(error);
-      return false;
+      return undefined;
     }
+    const kept = standing?.position;
+    const since = channel.name.startsWith("$") ? undefined : this.info.since;
+    // What waits in a device's own channel is for nobody else.
+    const first = channel.name.startsWith("$device/") ? START : together(channel.delivered);
+    const after = startOf(channel, kept, since) ?? first;
+    if (kept === undefined || kept.epoch !== channel.epoch) standing?.place(channel, after);
+    return after;
   }
 
   #cannotCatchUp(error: unknown): void {
@@ -147,12 +170,11 @@ export class TextSession extends Session<TextInfo> {
 
   /** What still waits in this process has not been written. */
   #notePositions(isMoved: (subscription: Subscription) => boolean = () => true): void {
-    const { device } = this.info;
-    if (device === undefined || this.outbound.getBufferedAmount() > 0) return;
+    if (this.connected === undefined || this.outbound.getBufferedAmount() > 0) return;
     for (const subscription of this.#subscriptions) {
-      const { channel, written } = subscription;
-      if (channel.epoch === "" || written < 1 || !isMoved(subscription)) continue;
-      this.context.positions.note(device, channel.name, { epoch: channel.epoch, offsets: together(written) });
+      const { channel, standing } = subscription;
+      if (standing?.position === undefined || channel.epoch === "" || !isMoved(subscription)) continue;
+      standing.handle(channel, subscription.written);
     }
   }
 }

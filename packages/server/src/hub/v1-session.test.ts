@@ -118,7 +118,7 @@ test("subscribed twice, or not at all; bad names; too many", async () => {
   expect(await say(client, { type: "unsubscribe", id: 4, channel: "b" })).toMatchObject([
     { code: "not_subscribed" },
   ]);
-  expect(await say(client, { type: "subscribe", id: 5, channel: "$all" })).toMatchObject([
+  expect(await say(client, { type: "subscribe", id: 5, channel: "$others" })).toMatchObject([
     { code: "invalid_channel" },
   ]);
   for (let n = 1; n < MAX_SUBSCRIPTIONS; n++) {

@@ -6,16 +6,15 @@ import { CloseCode } from "@carillon/protocol/codes";
 import type { Command, ErrorCode, Reply } from "@carillon/protocol/frames";
 import { encodeFrame, encodeHistoryReply, parseCommand } from "@carillon/protocol/json";
 import { MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
-import { decodePosition, encodePosition, type Position, START } from "@carillon/protocol/position";
 import { EngineError } from "../engine/engine.ts";
 import type { Access, Authenticated, Grant } from "./access.ts";
-import { v1Codec } from "./codecs.ts";
+import { inboxOf, type Switch } from "./devices/device.ts";
 import { EarlyFrames } from "./early-frames.ts";
 import { Refreshes } from "./refreshes.ts";
 import { forbidden, Refused, tokenProblem } from "./refused.ts";
 import { Session } from "./session.ts";
-import { further, withinLog } from "./since.ts";
-import { Subscription } from "./subscription.ts";
+import type { Subscription } from "./subscription.ts";
+import { V1Subscriptions } from "./v1-subscriptions.ts";
 
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 type Handlers = {
@@ -35,6 +34,8 @@ const handlers: Handlers = {
   history: (session, command) => session.history(command),
   presence: (session, command) => session.presence(command),
   ping: (_, { id }) => ({ type: "pong", id }),
+  switch: (session, command) => session.switch(command),
+  read: (session, command) => session.read(command),
   ack: (session, command) => session.ack(command),
 };
 
@@ -42,9 +43,8 @@ export class V1Session extends Session {
   readonly protocol = "v1";
   device: string | undefined;
   #access: Access | undefined;
-  #subscriptions: Map<string, Subscription> | undefined;
-  /** Where the device stood when it connected; the engine is asked once. */
-  #kept: Promise<ReadonlyMap<string, Position>> | undefined;
+  #subscriptions: V1Subscriptions | undefined;
+  #urgentFirst = false;
   #pending = 0;
   #refreshes: Refreshes | undefined;
   /** What came while the token is being looked at. */
@@ -62,7 +62,16 @@ export class V1Session extends Session {
   }
 
   get channels(): readonly string[] {
-    return [...(this.#subscriptions?.keys() ?? [])];
+    return this.#subscriptions?.channels ?? [];
+  }
+
+  protected get subscriptions(): Iterable<Subscription> {
+    return this.#subscriptions ?? [];
+  }
+
+  get #joined(): V1Subscriptions {
+    this.#subscriptions ??= new V1Subscriptions(this, this.context, this.#urgentFirst);
+    return this.#subscriptions;
   }
 
   protected execute(frame: string): void {
@@ -72,7 +81,7 @@ export class V1Session extends Session {
     }
     const parsed = parseCommand(frame);
     if (parsed.ok) this.#carryOut(parsed.command);
-    else this.#send({ type: "error", ...parsed.error });
+    else this.send({ type: "error", ...parsed.error });
   }
 
   #keepForLater(early: EarlyFrames, frame: string): void {
@@ -98,30 +107,69 @@ export class V1Session extends Session {
   }
 
   protected leave(): void {
-    for (const [, subscription] of this.#subscriptions ?? []) this.#end(subscription);
+    this.#subscriptions?.endAll();
     this.#subscriptions = undefined;
   }
 
   identify(command: Of<"connect">): Reply | undefined | Promise<Reply | undefined> {
     if (this.#access !== undefined) throw new Refused("already_connected", "connect was said already");
     const authenticated = this.context.authenticate(command.token);
-    if (!(authenticated instanceof Promise)) return this.#admit(command, authenticated);
+    const isAsked = authenticated instanceof Promise;
+    if (!isAsked && (typeof authenticated === "string" || deviceOf(authenticated, command) === undefined)) {
+      return this.#admit(command, authenticated);
+    }
     this.#early = new EarlyFrames();
-    return authenticated.then((later) => this.#admit(command, later));
+    return this.#meet(command, authenticated);
   }
 
-  #admit({ id, device }: Of<"connect">, authenticated: Authenticated): Reply | undefined {
+  /** Waits until it is known who it is, and what is kept of its device. */
+  async #meet(
+    command: Of<"connect">,
+    asked: Authenticated | Promise<Authenticated>,
+  ): Promise<Reply | undefined> {
+    const authenticated = await asked;
+    if (typeof authenticated === "string" || this.hasEnded) return this.#admit(command, authenticated);
+    const named = deviceOf(authenticated, command);
+    if (named === undefined) return this.#admit(command, authenticated);
+    const device = await this.context.registry.enter(authenticated, command.device);
+    if (device === "forbidden") return this.#turnAway(command, forbidden(`be ${command.device}`));
+    if (this.hasEnded) return undefined;
+    this.connected = this.context.devices.enter(named, this);
+    this.device = named;
+    // From here on it is a connection of the device's, which a revoked token ends.
+    this.#access = authenticated;
+    this.context.identified(this);
+    try {
+      await this.connected.ready;
+    } catch (error) {
+      this.close(CloseCode.tryAgainLater, "what is kept of the device cannot be read now");
+      throw error;
+    }
+    return this.hasEnded ? undefined : this.#welcome(command, authenticated);
+  }
+
+  #turnAway({ id }: Of<"connect">, { code, message }: Refused): undefined {
+    this.send({ type: "error", id, code, message });
+    this.close(CloseCode.unauthorized, message);
+  }
+
+  #admit(command: Of<"connect">, authenticated: Authenticated): Reply | undefined {
     if (typeof authenticated === "string") {
       const { code, message, closeCode } = tokenProblem(authenticated);
-      this.#send({ type: "error", id, code, message });
+      this.send({ type: "error", id: command.id, code, message });
       this.close(closeCode, message);
       return undefined;
     }
     if (this.hasEnded) return undefined;
     this.#access = authenticated;
-    this.device = device;
     this.context.identified(this);
+    return this.#welcome(command, authenticated);
+  }
+
+  #welcome({ id, urgentFirst }: Of<"connect">, access: Access): Reply {
+    this.#urgentFirst = urgentFirst === true;
     const { clock, idleTimeoutMs, maxFrameBytes, defaultChannel } = this.context;
+    const device = this.connected?.device;
     return {
       type: "connected",
       id,
@@ -130,7 +178,9 @@ export class V1Session extends Session {
       idleTimeoutMs,
       maxFrameBytes,
       defaultChannel,
-      ...expiry(authenticated),
+      ...expiry(access),
+      ...(device !== undefined && { device: device.id }),
+      ...(device?.isRegistered === true && { inbox: inboxOf(device) }),
     };
   }
 
@@ -144,6 +194,7 @@ export class V1Session extends Session {
   async refresh({ id, token }: Of<"refresh">): Promise<Reply> {
     this.#refreshes ??= new Refreshes(this.context);
     const access = await this.#refreshes.authenticate(token);
+    if (access.device !== undefined && access.device !== this.device) throw forbidden("be another device");
     if (!this.hasEnded) {
       this.#access = access;
       this.context.expiry.watch(this);
@@ -153,88 +204,31 @@ export class V1Session extends Session {
   }
 
   #revokeForbidden(access: Access): void {
-    for (const [channel, subscription] of this.#subscriptions ?? []) {
-      if (access.may("subscribe", channel)) continue;
-      this.#forget(channel, subscription);
+    for (const channel of this.channels) {
+      if (channel.startsWith("$") || access.may("subscribe", channel)) continue;
+      this.#subscriptions?.end(channel);
       const { code, message } = forbidden(`receive ${channel}`);
-      this.#send({ type: "revoked", channel, code, message });
+      this.send({ type: "revoked", channel, code, message });
     }
   }
 
-  async subscribe(command: Of<"subscribe">): Promise<undefined> {
-    const { channel: name } = command;
-    this.#mayOrThrow("subscribe", name, "receive");
-    const { maxSubscriptions } = this.context.limits;
-    this.#subscriptions ??= new Map();
-    const before = this.#subscriptions.get(name);
-    if (before !== undefined && command.position === undefined) {
-      throw new Refused("already_subscribed", `already subscribed to ${name}`);
-    }
-    if (before === undefined && this.#subscriptions.size >= maxSubscriptions) {
-      throw new Refused("too_many_subscriptions", `at most ${maxSubscriptions} subscriptions a connection`);
-    }
-    // With a position it starts anew from there: the client has found out that something is missing.
-    before?.end();
-    const subscription = new Subscription(name, this, v1Codec, this.context);
-    this.#subscriptions.set(name, subscription);
-    if (before === undefined) {
-      this.context.presence.joined(subscription.channel, this);
-      this.#log("subscribe: 开启推送", name);
-    }
-    try {
-      await this.#begin(subscription, command);
-    } catch (error) {
-      if (!subscription.hasEnded) this.#forget(name, subscription);
-      throw error;
-    }
+  subscribe(command: Of<"subscribe">): Promise<undefined> {
+    this.#mayReadOrThrow(command.channel);
+    return this.#joined.subscribe(command);
   }
 
-  /** Says where the channel stands, then catches up. */
-  async #begin(subscription: Subscription, { id, position }: Of<"subscribe">): Promise<void> {
-    const opening = subscription.opened();
-    if (opening !== undefined) await opening;
-    const { channel } = subscription;
-    const all = await this.#keptPositions();
-    const kept = withinLog(channel, all?.get(channel.name));
-    if (subscription.hasEnded) throw new Refused("not_subscribed", "unsubscribed meanwhile");
-    const { epoch, delivered } = channel;
-    const start = further(epoch, position && decodePosition(position), kept);
-    if (start !== undefined && start.epoch === epoch && Math.max(...start.offsets) > delivered) {
-      throw new Refused("future_position", `the position is ahead of the log, which ends at ${delivered}`);
-    }
-    const after = start?.epoch === epoch ? start.offsets : START;
-    this.#send({
-      type: "subscribed",
-      id,
-      channel: channel.name,
-      position: { epoch, offset: delivered },
-      ...(start !== undefined && { from: encodePosition({ epoch, offsets: after }) }),
-      ...(start !== undefined && start.epoch !== epoch && { gap: { reason: "epoch" } as const }),
-    });
-    if (start === undefined) return subscription.goLive();
-    void this.#catchUp(subscription, after);
+  unsubscribe(command: Of<"unsubscribe">): Reply {
+    return this.#joined.unsubscribe(command);
   }
 
-  async #catchUp(subscription: Subscription, after: Position["offsets"]): Promise<void> {
-    try {
-      await subscription.catchUp(after);
-    } catch (error) {
-      if (subscription.hasEnded) return;
-      const { name: channel } = subscription.channel;
-      this.#forget(channel, subscription);
-      this.#send({ type: "revoked", channel, ...this.#explain(error) });
-    }
+  switch(command: Of<"switch">): Promise<Reply> {
+    this.#mayReadOrThrow(command.channel);
+    return this.#joined.switch(command);
   }
 
-  unsubscribe({ id, channel }: Of<"unsubscribe">): Reply {
-    const subscription = this.#subscriptions?.get(channel);
-    if (subscription === undefined) throw new Refused("not_subscribed", `not subscribed to ${channel}`);
-    // Off means not wanted: the device does not get later what comes from now on.
-    if (this.device !== undefined) this.context.positions.forget(this.device, channel);
-    this.#kept = undefined;
-    this.#forget(channel, subscription);
-    this.#log("unsubscribe: 关闭推送", channel);
-    return { type: "unsubscribed", id, channel };
+  read(command: Of<"read">): Promise<Reply> {
+    this.#mayReadOrThrow(command.channel);
+    return this.#joined.read(command);
   }
 
   async publish({ type: _, id, ...item }: Of<"publish">): Promise<Reply> {
@@ -266,12 +260,14 @@ export class V1Session extends Session {
     return { type: "presence", id, channel, ...this.context.presence.of(channel) };
   }
 
-  ack({ channel, position }: Of<"ack">): undefined {
-    const subscription = this.#subscriptions?.get(channel);
-    // An ack of another log, or of what was never delivered, is no news.
-    if (subscription === undefined || position.epoch !== subscription.channel.epoch) return;
-    const { offsets } = decodePosition(position);
-    if (Math.max(...offsets) <= subscription.channel.delivered) this.#note(subscription, offsets);
+  ack(command: Of<"ack">): undefined {
+    this.#subscriptions?.ack(command);
+  }
+
+  /** Nobody is granted an inbox: it is its device's. */
+  #mayReadOrThrow(channel: string): void {
+    if (!channel.startsWith("$")) this.#mayOrThrow("subscribe", channel, "receive");
+    else if (!this.#joined.isOwnInbox(channel)) throw forbidden(`receive ${channel}`);
   }
 
   /** The access that allows it. */
@@ -281,32 +277,13 @@ export class V1Session extends Session {
     return this.#access;
   }
 
-  #keptPositions(): Promise<ReadonlyMap<string, Position>> | undefined {
-    if (this.device === undefined) return undefined;
-    this.#kept ??= this.context.positions.of(this.device);
-    this.#kept.catch(() => {
-      this.#kept = undefined;
-    });
-    return this.#kept;
+  override switchChanged(channel: string, { push, quietHours }: Switch): void {
+    this.send({ type: "switch", channel, push, ...(quietHours !== undefined && { quietHours }) });
   }
 
-  #log(line: string, channel: string): void {
+  /** A line in the log for operators. */
+  note(line: string, channel: string): void {
     this.context.log.info(line, { ...this.logFields(), channel });
-  }
-
-  #note({ channel }: Subscription, offsets: Position["offsets"]): void {
-    if (this.device === undefined) return;
-    this.context.positions.note(this.device, channel.name, { epoch: channel.epoch, offsets });
-  }
-
-  #forget(name: string, subscription: Subscription): void {
-    this.#subscriptions?.delete(name);
-    this.#end(subscription);
-  }
-
-  #end(subscription: Subscription): void {
-    subscription.end();
-    this.context.presence.left(subscription.channel, this);
   }
 
   async #answerLater(command: Command, answer: Promise<Reply | string | undefined>): Promise<void> {
@@ -328,10 +305,10 @@ export class V1Session extends Session {
 
   #fail(command: Command, error: unknown): void {
     if (command.type === "ack") return;
-    this.#send({ type: "error", id: command.id, ...this.#explain(error) });
+    this.send({ type: "error", id: command.id, ...this.explain(error) });
   }
 
-  #explain(error: unknown): { code: ErrorCode; message: string } {
+  explain(error: unknown): { code: ErrorCode; message: string } {
     if (error instanceof Refused) return { code: error.code, message: error.message };
     if (error instanceof EngineError)
       return { code: "storage_unavailable", message: "the log is not available" };
@@ -339,9 +316,14 @@ export class V1Session extends Session {
     return { code: "internal", message: "the server failed; its log says more" };
   }
 
-  #send(frame: Parameters<typeof encodeFrame>[0]): void {
+  send(frame: Parameters<typeof encodeFrame>[0]): void {
     if (!this.hasEnded) this.outbound.send(encodeFrame(frame));
   }
+}
+
+/** A device's token says which; any other may name one that has none. */
+function deviceOf(access: Access, { device }: Of<"connect">): string | undefined {
+  return access.device ?? device;
 }
 
 function expiry({ expiresAtMs }: Access): { expiresAt?: string } {

@@ -48,8 +48,8 @@ export const networkOptions = {
     isSecret: true,
   }),
   "webhook-events": option({
-    schema: list.pipe(z.array(z.enum(["connected", "disconnected", "publication", "device_offline"]))),
-    expects: "of connected, disconnected, publication and device_offline, separated by commas",
+    schema: list.pipe(z.array(z.enum(["connected", "disconnected", "publication", "device_offline", "receipts"]))),
+    expects: "of connected, disconnected, publication, device_offline and receipts, separated by commas",
     placeholder: "EVENTS",
     about: "which events are posted",
     initial: "connected,disconnected,publication,device_offline",

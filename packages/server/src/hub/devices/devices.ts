@@ -8,7 +8,7 @@
  *
  * Nothing of them is kept in memory: a million devices cost a file.
  */
-import { together } from "@carillon/protocol/position";
+import { type Position, together } from "@carillon/protocol/position";
 import type { DevicePosition, Engine, KeptRecord } from "../../engine/engine.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -229,19 +229,19 @@ export class Devices {
   }
 
   /**
-   * Notes that the device has subscribed to these channels. Those that it had not before begin now, unless it stands
-   * somewhere in them already.
+   * Notes that the device has subscribed to these channels, and where it stands in them.
    * @throws {DeviceRefused} by rejection, if these are too many; then none is noted.
    * @throws {EngineError} by rejection.
    */
-  async noteChannels(id: string, channels: readonly string[]): Promise<Device> {
+  async noteChannels(id: string, begun: ReadonlyMap<string, Position>): Promise<Device> {
     return this.#upsert(id, async (device) => {
       const { subscriptions } = device;
-      const added = channels.filter((name) => !name.startsWith("$") && !Object.hasOwn(subscriptions, name));
+      const added = [...begun].filter(([name]) => !Object.hasOwn(subscriptions, name));
       if (added.length === 0) return undefined;
-      const noted = Object.fromEntries(added.map((name) => [name, { push: true }]));
+      const noted = Object.fromEntries(added.map(([name]) => [name, { push: true }]));
       const edited = { ...device, subscriptions: withSwitches(subscriptions, noted) };
-      return { device: edited, positions: await this.#nowUnlessThere(id, added) };
+      const positions = added.map(([channel, position]) => ({ device: id, channel, position }));
+      return { device: edited, positions };
     });
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { FORGET_AFTER_MS, settle, setUpDevices } from "./testing/devices-set-up.ts";
+import { begun, FORGET_AFTER_MS, settle, setUpDevices } from "./testing/devices-set-up.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -78,7 +78,9 @@ describe("when it was last seen", () => {
 
   test("of ten thousand that leave together is written in slices, with others' turns between them", async () => {
     const { devices, writes, clock, pass } = await setUp();
-    await Promise.all(Array.from({ length: 1_000 }, (_, index) => devices.noteChannels(`p${index}`, ["a"])));
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, index) => devices.noteChannels(`p${index}`, begun(["a"]))),
+    );
     writes.length = 0;
     await pass(1);
     for (let index = 0; index < 1_000; index++) devices.seen(`p${index}`, true);
@@ -93,7 +95,7 @@ describe("long unseen devices", () => {
   test("are forgotten, and those that are connected are not", async () => {
     const { devices, id, clock, connected, changes, lines, pass } = await setUp();
     const other = (await devices.register({}, "admin")).device.id;
-    await devices.noteChannels("phone", ["news"]);
+    await devices.noteChannels("phone", begun(["news"]));
     connected.add(other);
     changes.length = 0;
     devices.start();

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { tagTest } from "../tag-expressions.ts";
 import { type Device, switchOf } from "./device.ts";
 import type { Devices } from "./devices.ts";
-import { settle, setUpDevices } from "./testing/devices-set-up.ts";
+import { begun, settle, setUpDevices } from "./testing/devices-set-up.ts";
 
 type SetUp = ReturnType<typeof setUpDevices>;
 
@@ -83,7 +83,7 @@ test("whoever a publication is for is found, and counted, and nobody else", asyn
         for (const [index, { isRegistered, user, tags, on, off }] of wanted.entries()) {
           const said = { tags, ...(user !== undefined && { user }) };
           const id = isRegistered ? (await devices.register(said, "admin")).device.id : `phone-${index}`;
-          await devices.noteChannels(id, on);
+          await devices.noteChannels(id, begun(on));
           for (const name of off) await devices.setSwitch(id, name, { push: false });
           const kept = await devices.get(id);
           if (kept !== undefined) made.push(kept);

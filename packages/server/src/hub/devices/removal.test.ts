@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { EngineError, type KeptRecord, type RecordChange } from "../../engine/engine.ts";
-import { setUpDevices } from "./testing/devices-set-up.ts";
+import { begun, setUpDevices } from "./testing/devices-set-up.ts";
 
 const receipt = (id: string, publication: string): RecordChange => {
   return { kind: "receipt-of", id: `${id} ${publication}`, data: '{"readMs":1}' };
@@ -13,7 +13,7 @@ async function setUp(receipts: number) {
   const { id } = device;
   const other = (await devices.register({ user: "ann" }, "admin")).device;
   for (const of of [id, other.id]) {
-    await devices.noteChannels(of, ["news"]);
+    await devices.noteChannels(of, begun(["news"]));
     for (let count = 0; count < 3; count++) await publish(`$device/${of}`);
   }
   await publish("$user/ann");

@@ -3,7 +3,7 @@ import { together } from "@carillon/protocol/position";
 import { EngineError } from "../../engine/engine.ts";
 import { NO_EPOCH } from "./device.ts";
 import { DeviceRefused } from "./devices.ts";
-import { setUpDevices } from "./testing/devices-set-up.ts";
+import { begun, setUpDevices } from "./testing/devices-set-up.ts";
 
 const NIGHT = { from: "22:00", to: "07:00" };
 
@@ -127,7 +127,7 @@ describe("a switch", () => {
   test("may be of a channel with any name", async () => {
     const { devices } = setUpDevices();
     for (const channel of ["__proto__", "constructor", "a/b:c@d~e"]) {
-      await devices.noteChannels("phone", [channel]);
+      await devices.noteChannels("phone", begun([channel]));
       await devices.setSwitch("phone", channel, { push: false });
       const { subscriptions } = (await devices.get("phone")) ?? expect.unreachable();
       expect(Object.entries(subscriptions)).toContainEqual([channel, { push: false }]);
@@ -136,29 +136,24 @@ describe("a switch", () => {
 });
 
 describe("channels that are subscribed to", () => {
-  test("are noted once, and begin now unless the device stands in them", async () => {
-    const { devices, engine, publish, standsAt, writes } = setUpDevices();
+  test("are noted once, with the place where the device stands in them", async () => {
+    const { devices, publish, standsAt, writes } = setUpDevices();
     for (const channel of ["a", "b", "c"]) await publish(channel);
-    const { epoch } = await engine.top("a");
-    const position = { epoch, offsets: together(0) };
-    await engine.savePositions([{ device: "phone", channel: "b", position }]);
     await devices.setSwitch("phone", "c", { push: false });
-    await publish("a");
-    const device = await devices.noteChannels("phone", ["a", "b", "c", "$all"]);
+    const device = await devices.noteChannels("phone", begun(["a", "b", "c"], 1));
     const on = { push: true };
     expect(device.subscriptions).toEqual({ a: on, b: on, c: { push: false } });
-    expect(await standsAt("phone")).toEqual({ a: 2, b: 0 });
+    expect(await standsAt("phone")).toEqual({ a: 1, b: 1 });
     writes.length = 0;
-    await publish("a");
-    expect(await devices.noteChannels("phone", ["a", "c"])).toEqual(device);
-    expect([writes, await standsAt("phone")]).toEqual([[], { a: 2, b: 0 }]);
+    expect(await devices.noteChannels("phone", begun(["a", "c"], 5))).toEqual(device);
+    expect([writes, await standsAt("phone")]).toEqual([[], { a: 1, b: 1 }]);
   });
 
   test("of a device that nothing is kept of make it known", async () => {
     const { devices } = setUpDevices();
-    expect(await devices.noteChannels("phone", [])).toMatchObject({ id: "phone", subscriptions: {} });
+    expect(await devices.noteChannels("phone", begun([]))).toMatchObject({ id: "phone", subscriptions: {} });
     expect(await devices.get("phone")).toBeUndefined();
-    await devices.noteChannels("phone", ["news"]);
+    await devices.noteChannels("phone", begun(["news"]));
     expect(await devices.get("phone")).toMatchObject({ isRegistered: false });
   });
 });
@@ -166,12 +161,12 @@ describe("channels that are subscribed to", () => {
 test("a device has at most a thousand, and those it has can be changed", async () => {
   const { devices } = setUpDevices();
   const channels = Array.from({ length: 999 }, (_, index) => `c${index}`);
-  await devices.noteChannels("phone", channels);
-  await expect(devices.noteChannels("phone", ["x", "y"])).rejects.toThrow(DeviceRefused);
+  await devices.noteChannels("phone", begun(channels));
+  await expect(devices.noteChannels("phone", begun(["x", "y"]))).rejects.toThrow(DeviceRefused);
   await devices.setSwitch("phone", "x", {});
   for (const add of [
     () => devices.setSwitch("phone", "y", {}),
-    () => devices.noteChannels("phone", ["c1", "y"]),
+    () => devices.noteChannels("phone", begun(["c1", "y"])),
   ]) {
     await expect(add()).rejects.toMatchObject({ code: "too_many_subscriptions" });
   }

@@ -5,10 +5,10 @@ import { openMemoryEngine } from "../../engine/memory.ts";
 import { sequentialIds, timeOrderedIds } from "../../lib/ids.ts";
 import { createLog } from "../../lib/log.ts";
 import { timestampFormat } from "../../lib/timestamp.ts";
-import { Hub, type HubPorts } from "../hub.ts";
+import type { HubPorts } from "../hub.ts";
 import type { Session } from "../session.ts";
 import type { TextInfo } from "../text-session.ts";
-import { admin, testAuthenticator, testPorts } from "./defaults.ts";
+import { admin, openHub, testPorts } from "./defaults.ts";
 import { FakeFanOut, FakeOutbound } from "./fake-outbound.ts";
 
 export const IDLE_TIMEOUT_MS = 60_000;
@@ -67,13 +67,12 @@ export async function setUpHub(
   const fanOut = new FakeFanOut();
   const engine = wrap(await openMemoryEngine({ clock, retentionOf: () => ({}) }));
   const ports = testPorts();
-  const hub = new Hub({
+  const { hub, devices } = openHub({
     engine,
     clock,
     log,
     fanOut,
     ...ports,
-    authenticate: testAuthenticator(),
     ...more,
     nextPublicationId: timeOrderedIds(clock),
     idleTimeoutMs: IDLE_TIMEOUT_MS,
@@ -98,6 +97,7 @@ export async function setUpHub(
     ...ports,
     engine,
     hub,
+    devices,
     /** A plain-text client. */
     connect: (query: Partial<TextInfo> = {}) =>
       attach((id, outbound) =>

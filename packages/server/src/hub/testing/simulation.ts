@@ -10,8 +10,8 @@ import type { Accepted, Engine } from "../../engine/engine.ts";
 import { openMemoryEngine } from "../../engine/memory.ts";
 import { timeOrderedIds } from "../../lib/ids.ts";
 import { silentLog } from "../../lib/log.ts";
-import { Hub } from "../hub.ts";
-import { ADMIN_KEY, admin, testAuthenticator, testPorts } from "./defaults.ts";
+import type { Hub } from "../hub.ts";
+import { ADMIN_KEY, admin, openHub, testPorts } from "./defaults.ts";
 import { override } from "./hub-set-up.ts";
 import { SimulatedLink } from "./simulated-link.ts";
 
@@ -199,7 +199,7 @@ export class World {
   startServer(): void {
     for (const link of this.#links) link.serverDied();
     this.#links.clear();
-    this.#hub = new Hub({
+    const { hub } = openHub({
       engine: this.engine,
       clock: this.clock,
       log: silentLog,
@@ -209,12 +209,12 @@ export class World {
         },
       },
       ...testPorts(),
-      authenticate: testAuthenticator(),
       nextPublicationId: timeOrderedIds(this.clock),
       idleTimeoutMs: 60_000,
       defaultChannel: "push",
       announcesPresence: (channel) => channel.startsWith("rooms/"),
     });
+    this.#hub = hub;
   }
 
   /** With `plainChannel`, a plain-text client that wants everything kept of it. */

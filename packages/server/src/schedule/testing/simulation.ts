@@ -5,8 +5,8 @@
 import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import type { Engine } from "../../engine/engine.ts";
 import { openMemoryEngine } from "../../engine/memory.ts";
-import { Hub } from "../../hub/hub.ts";
-import { testAuthenticator, testPorts } from "../../hub/testing/defaults.ts";
+import type { Hub } from "../../hub/hub.ts";
+import { openHub, testPorts } from "../../hub/testing/defaults.ts";
 import { FakeFanOut } from "../../hub/testing/fake-outbound.ts";
 import { override } from "../../hub/testing/hub-set-up.ts";
 import { randomOf } from "../../hub/testing/simulation.ts";
@@ -235,17 +235,16 @@ export class World {
   }
 
   #openHub(engine: Engine): Hub {
-    return new Hub({
+    return openHub({
       ...testPorts(),
       engine,
       clock: this.clock,
       log: silentLog,
       fanOut: new FakeFanOut(),
-      authenticate: testAuthenticator(),
       nextPublicationId: timeOrderedIds(this.clock),
       idleTimeoutMs: 3_600_000,
       defaultChannel: "push",
       announcesPresence: () => false,
-    });
+    }).hub;
   }
 }

@@ -1,4 +1,5 @@
 /** Devices on a virtual clock with the memory engine, and what they said of changes. */
+import { type Position, together } from "@carillon/protocol/position";
 import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
 import { type Engine, EngineError, type KeptRecord, type NewPublication } from "../../../engine/engine.ts";
 import { openMemoryEngine } from "../../../engine/memory.ts";
@@ -109,4 +110,9 @@ async function receiptsOf(engine: Engine, id: string, after: string, limit: numb
 /** Lets everything that waits for promises of the memory engine run. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 500; turn++) await Promise.resolve();
+}
+
+/** Where a device stands that has just come to these channels. */
+export function begun(channels: readonly string[], offset = 0): ReadonlyMap<string, Position> {
+  return new Map(channels.map((name) => [name, { epoch: "here", offsets: together(offset) }]));
 }

@@ -1,0 +1,205 @@
+/**
+ * Where one device stands in one channel while it is connected: what it has handled, what it has been sent, and what of that
+ * it has yet to acknowledge. Its sessions share it. What is counted here is counted once for each device and publication,
+ * however many connections it has and however often something is written again.
+ */
+import { advance, furthest, type Offsets, type Position, START, together } from "@carillon/protocol/position";
+import type { Accepted } from "../engine/engine.ts";
+import { type Audience, reached } from "./audience.ts";
+import type { Channel } from "./channels.ts";
+import type { ConnectedDevice } from "./devices/connected.ts";
+import { isFor } from "./pages.ts";
+import type { Receipts, Sent } from "./receipts.ts";
+
+/** Something of a device that is live in a channel. */
+export interface Live {
+  readonly audience: Audience | undefined;
+}
+
+export interface StandingPorts {
+  readonly receipts: Receipts;
+  /** Notes for good where the device stands. */
+  note(device: string, channel: string, position: Position, sent: Offsets): void;
+}
+
+/** Written and not acknowledged: beyond it the oldest is not counted as received. */
+const MAX_UNACKNOWLEDGED = 1_000;
+
+export class Standing {
+  readonly #device: ConnectedDevice;
+  readonly #ports: StandingPorts;
+  /** Up to where it has handled everything; `undefined` as long as it has no place in this channel. */
+  position: Position | undefined;
+  /** Up to where it has been written everything, or it was not for it; in the same log. */
+  #sent: Offsets;
+  /** The first of them is counted in its audience. */
+  #live: Live[] = NOBODY;
+  /** What came after it was sent live. */
+  #liveFrom = 0;
+  /** What was written before that, by offset. */
+  #unacknowledged: Map<number, Sent> | undefined;
+  /** Something was left out of it. */
+  #isOverfull = false;
+
+  constructor(device: ConnectedDevice, ports: StandingPorts, kept?: Position & { readonly sent: Offsets }) {
+    this.#device = device;
+    this.#ports = ports;
+    this.position = kept;
+    this.#sent = kept?.sent ?? START;
+  }
+
+  get isLive(): boolean {
+    return this.#live.length > 0;
+  }
+
+  /** One of its sessions is live from now on, and counted in `audience` if it is the first. */
+  enter(live: Live, audience: Audience, { delivered }: Channel): void {
+    if (this.#live.length === 0) {
+      this.#live = [live];
+      this.#liveFrom = delivered;
+      audience.devices += 1;
+    } else this.#live.push(live);
+  }
+
+  /** One of them is not any more. Called before it leaves its audience. */
+  leave(live: Live, channel: Channel): void {
+    const at = this.#live.indexOf(live);
+    if (at === -1) return;
+    if (this.#live.length === 1) this.#endLive(channel);
+    this.#live.splice(at, 1);
+    if (at > 0) return;
+    if (live.audience !== undefined) live.audience.devices -= 1;
+    const [next] = this.#live;
+    if (next?.audience !== undefined) next.audience.devices += 1;
+  }
+
+  /** Whether it has been sent this while it was live. */
+  isSentLive({ lane, offset, target }: Sent): boolean {
+    const audience = this.#live[0]?.audience;
+    if (audience === undefined || (audience.isUrgentOnly && lane !== 0)) return false;
+    return (offset === 0 || offset > this.#liveFrom) && isFor(target, audience.tags);
+  }
+
+  /** A page has been written to it. */
+  wrote(publications: readonly Accepted[], channel: Channel, to: number, isUrgentOnly: boolean): void {
+    const { receipts } = this.#ports;
+    const handled = this.#offsets(channel);
+    for (const publication of publications) {
+      const sent = receipts.sentOf(publication);
+      const isNew = publication.offset > this.#sent[publication.lane];
+      if (isNew && !this.isSentLive(sent)) receipts.sentTo(sent, this.#device.id);
+      if (publication.offset > handled[publication.lane]) this.#awaitAck(sent);
+    }
+    this.#sent = reached(this.#sent, to, isUrgentOnly);
+  }
+
+  /**
+   * Everything up to `to` has been handled: it was acknowledged, or written before a sign of life, or the client stands
+   * there.
+   */
+  handle(channel: Channel, to: Offsets): void {
+    const before = this.#offsets(channel);
+    const offsets = furthest(before, to);
+    if (this.position?.epoch === channel.epoch && isSame(offsets, before)) return;
+    for (const sent of this.#acknowledged(channel, before, offsets)) {
+      this.#ports.receipts.received(sent, this.#device.id);
+    }
+    this.#moveTo(channel, offsets);
+  }
+
+  /** It stands at `offsets`, whatever it was sent: it begins there, or does not want what lies before. */
+  place(channel: Channel, offsets: Offsets): void {
+    this.#moveTo(channel, furthest(this.#offsets(channel), offsets));
+  }
+
+  /**
+   * The last of its sessions here ends. Where everything that it was sent is handled, it stands at the top: what others
+   * were sent in between has not to be looked through again.
+   */
+  settle(channel: Channel): void {
+    const { position } = this;
+    if (position === undefined || channel.epoch === "" || position.epoch !== channel.epoch) return;
+    const isOwing = this.#isOverfull || (this.#unacknowledged?.size ?? 0) > 0;
+    const offsets = isOwing ? position.offsets : furthest(position.offsets, this.#sent);
+    this.#moveTo(channel, offsets);
+  }
+
+  #moveTo(channel: Channel, offsets: Offsets): void {
+    this.position = { epoch: channel.epoch, offsets };
+    this.#sent = furthest(this.#sent, offsets);
+    this.#ports.note(this.#device.id, channel.name, this.position, this.#sent);
+  }
+
+  /** What it has handled of this log. */
+  #offsets(channel: Channel): Offsets {
+    const { position } = this;
+    if (position === undefined) return START;
+    // Ahead of the log: that has lost its end.
+    const isAhead = channel.epoch !== "" && Math.max(...position.offsets) > channel.delivered;
+    if (position.epoch === channel.epoch && !isAhead) return position.offsets;
+    this.#sent = START;
+    this.#unacknowledged = undefined;
+    this.position = undefined;
+    return START;
+  }
+
+  #endLive(channel: Channel): void {
+    const handled = this.#offsets(channel);
+    for (const sent of channel.recent) {
+      if (sent.offset > handled[sent.lane] && this.isSentLive(sent)) this.#awaitAck(sent);
+    }
+    const { delivered } = channel;
+    const isUrgentOnly = this.#live[0]?.audience?.isUrgentOnly === true;
+    this.#sent = isUrgentOnly
+      ? advance(this.#sent, 0, delivered)
+      : furthest(this.#sent, together(Math.max(delivered, 0)));
+  }
+
+  #awaitAck(sent: Sent): void {
+    this.#unacknowledged ??= new Map();
+    this.#unacknowledged.set(sent.offset, sent);
+    if (this.#unacknowledged.size <= MAX_UNACKNOWLEDGED) return;
+    const [oldest] = this.#unacknowledged.keys();
+    if (oldest !== undefined) this.#unacknowledged.delete(oldest);
+    this.#isOverfull = true;
+  }
+
+  /** What of that which it was sent lies between. */
+  #acknowledged(channel: Channel, before: Offsets, offsets: Offsets): Sent[] {
+    const isBetween = ({ lane, offset }: Sent) => offset > before[lane] && offset <= offsets[lane];
+    const found: Sent[] = [];
+    const written = this.#unacknowledged;
+    for (const sent of written?.values() ?? []) {
+      if (!isBetween(sent)) continue;
+      found.push(sent);
+      written?.delete(sent.offset);
+    }
+    const already = found.length > 0 ? new Set(found.map(({ offset }) => offset)) : undefined;
+    const { recent } = channel;
+    for (let at = recent.length - 1; at >= 0; at--) {
+      const sent = recent[at] as Sent;
+      if (sent.offset <= Math.min(...before)) break;
+      if (isBetween(sent) && already?.has(sent.offset) !== true && this.#isAcknowledged(sent))
+        found.push(sent);
+    }
+    return found;
+  }
+
+  /** Whether it may have been sent to the device at all. */
+  wasSent(sent: Sent): boolean {
+    return this.isSentLive(sent) || (sent.offset > 0 && sent.offset <= this.#sent[sent.lane]);
+  }
+
+  /** Live; or to an earlier connection, whose acknowledgement did not arrive, if nothing can have had it skipped. */
+  #isAcknowledged(sent: Sent): boolean {
+    if (this.isSentLive(sent)) return true;
+    return sent.offset <= this.#sent[sent.lane] && !sent.maySkip && isFor(sent.target, this.#device.tags);
+  }
+}
+
+/** Shared by all that are not live; replaced, never written to. */
+const NOBODY: Live[] = [];
+
+function isSame(one: Offsets, other: Offsets): boolean {
+  return one[0] === other[0] && one[1] === other[1] && one[2] === other[2];
+}
