@@ -41,6 +41,9 @@ function texts({ pattern, format, minLength, maxLength }: Schema): fc.Arbitrary<
 }
 
 function objects(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
+  const { oneOf, ...rest } = schema;
+  if (Array.isArray(oneOf))
+    return fc.oneof(...oneOf.map((each) => objects(narrowed(rest, each, oneOf), all)));
   const properties = Object.entries((schema["properties"] ?? {}) as Record<string, Schema>);
   const model = Object.fromEntries(properties.map(([name, each]) => [name, fitting(each, all)]));
   const requiredKeys = (schema["required"] ?? []) as string[];
@@ -53,6 +56,18 @@ function objects(schema: Schema, all: Schema): fc.Arbitrary<unknown> {
     return fc.record(Object.fromEntries(names.map((each) => [each, model[each] ?? fc.constant(null)])));
   });
   return fc.oneof(some, one);
+}
+
+/** `schema` with the fields that one of several alternatives requires, and without those of the others. */
+function narrowed(schema: Schema, chosen: Schema, alternatives: readonly Schema[]): Schema {
+  const requiredBy = (each: Schema) => (each["required"] ?? []) as readonly string[];
+  const others = alternatives.filter((each) => each !== chosen).flatMap(requiredBy);
+  const properties = Object.entries((schema["properties"] ?? {}) as Schema);
+  return {
+    ...schema,
+    properties: Object.fromEntries(properties.filter(([name]) => !others.includes(name))),
+    required: [...requiredBy(schema), ...requiredBy(chosen)],
+  };
 }
 
 function bound(value: unknown, otherwise: number): number {
