@@ -108,6 +108,24 @@ test("a rate of many in a millisecond is kept to", () => {
   expect([10_000, 10_001]).toContain(takeAll(rates, "a"));
 });
 
+test("so many a minute may be taken at once, and then one by one", () => {
+  const clock = new VirtualClock();
+  const rates = new Rates(clock, () => 60, 60_000);
+  expect(takeAll(rates, "a")).toBe(61);
+  expect(rates.take("a")).toBe(1_000);
+  for (let second = 0; second < 30; second++) {
+    clock.advance(1_000);
+    expect(takeAll(rates, "a")).toBe(1);
+  }
+  clock.advance(30_000);
+  expect(takeAll(rates, "a")).toBe(30);
+  // Nobody is forgotten who still owes something.
+  for (let name = 0; name < 1_000; name++) rates.take(`b${name}`);
+  clock.advance(999);
+  rates.take("c");
+  expect(rates.take("a")).toBe(1);
+});
+
 test("being refused costs nothing", () => {
   const clock = new VirtualClock();
   const rates = new Rates(clock, () => 10);
