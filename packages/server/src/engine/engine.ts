@@ -53,7 +53,7 @@ export interface NewPublication {
   readonly data: string;
   /** The rest of what receivers are told (`ttl`, `urgency`, `tags`, …), as a JSON object; "" for nothing. Opaque here. */
   readonly meta: string;
-  /** For whom of the channel's receivers it is, if not for all of them. Receivers are not told. Opaque here. */
+  /** Which of the channel's receivers it is for, if not all. Receivers are not told. Opaque here. */
   readonly target?: string;
   /** False for `ttl` 0. */
   readonly stored: boolean;
@@ -143,7 +143,7 @@ export interface KeptRecord {
   readonly data: string;
   /** Whole milliseconds since 1970, by which `due` finds it; one without is never due. */
   readonly dueMs?: number;
-  /** By which `labelled` finds it: printable ASCII. */
+  /** By which `labelled` finds it: none twice, each of printable ASCII. */
   readonly labels?: readonly string[];
 }
 
@@ -199,23 +199,25 @@ export interface Engine {
   /** What is kept of one channel; nothing if it was never published to. */
   channel(name: string): Promise<ChannelInfo | undefined>;
   /**
-   * What is kept of a publication, by its id: of those whose ids are in the order in which they were published, which ids of
-   * one process are.
+   * A publication by its id, as long as it is kept; an expired one may still be. Ids are expected to ascend in the order of
+   * `publish`, as `timeOrderedIds` makes them. An engine may lose track of the oldest after 64 that do not: a clock may be
+   * set back that often between two starts.
    */
   publication(id: string): Promise<Accepted | undefined>;
-  /** Takes one publication out of its channel, as if it was superseded; `false` if it is not there. */
+  /** Takes one publication out of its channel, as if it had been superseded; resolves to `false` if it is not there. */
   withdraw(channel: string, offset: number): Promise<boolean>;
   /** Where a device stands, per channel. */
   positionsOf(device: string): Promise<ReadonlyMap<string, KeptPosition>>;
   /**
-   * Notes positions. One of the same epoch only moves on, lane by lane; one of a new epoch replaces the old. All of `changes`
-   * are made in the same commit.
+   * Notes positions. Of the same epoch, what a device has handled and what it has been sent only moves on, lane by lane; what
+   * is of a new epoch replaces the old. `changes` are made in the same commit.
    * @throws {EngineError} by rejection, `conflict` if a record is not as expected; then no position was noted.
    */
   savePositions(positions: readonly DevicePosition[], changes?: readonly RecordChange[]): Promise<void>;
   /**
-   * Removes all positions of a device, and channels with all that they hold, as if they had never been; and makes `changes`;
-   * in one commit.
+   * In one commit: removes all positions of a device, removes `channels` with all that they hold, their idempotency keys
+   * included, and makes `changes`. A channel that has been removed begins again at offset 1. The commit waits for the logs to
+   * be removed, some 2 µs a publication, and others wait for it: this is for channels that one device reads.
    * @throws {EngineError} by rejection, `conflict` if a record is not as expected; then nothing was done.
    */
   removeDevice(device: string, channels: readonly string[], changes: readonly RecordChange[]): Promise<void>;

@@ -17,6 +17,7 @@ const COMPACT_LEAST = 64;
 
 export class MemoryLog {
   readonly retention: Retention;
+  readonly #byId: Map<string, Accepted>;
   #lanes: Offsets = [0, 0, 0];
   #dropped: Offsets = [0, 0, 0];
   #entries: Entry[] = [];
@@ -27,8 +28,10 @@ export class MemoryLog {
   #count = 0;
   #bytes = 0;
 
-  constructor(retention: Retention) {
+  /** `byId` holds what is kept here, and in other logs. */
+  constructor(retention: Retention, byId: Map<string, Accepted>) {
     this.retention = retention;
+    this.#byId = byId;
   }
 
   get lanes(): Offsets {
@@ -52,6 +55,7 @@ export class MemoryLog {
     this.#supersede(item.collapseKey);
     const entry: Entry = { publication, bytes, collapseKey: item.collapseKey, gone: false };
     this.#entries.push(entry);
+    this.#byId.set(publication.id, publication);
     if (item.collapseKey !== undefined) this.#byCollapseKey.set(item.collapseKey, entry);
     this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAtMs ?? Number.POSITIVE_INFINITY);
     this.#count += 1;
@@ -63,11 +67,7 @@ export class MemoryLog {
     const publications: Accepted[] = [];
     let bytes = 0;
     let to = upTo;
-    for (
-      let index = this.#firstBeyond(({ offset }) => offset > Math.min(...after));
-      index < this.#entries.length;
-      index++
-    ) {
+    for (let index = this.#firstBeyond(Math.min(...after)); index < this.#entries.length; index++) {
       const entry = this.#entries[index];
       if (entry === undefined || entry.publication.offset > upTo) break;
       const { publication } = entry;
@@ -84,19 +84,18 @@ export class MemoryLog {
     return gap === undefined ? { publications, to } : { publications, to, gap };
   }
 
-  /** By its id: they are in the order in which they were published. */
-  find(id: string): Accepted | undefined {
-    const at = this.#firstBeyond((publication) => publication.id >= id);
-    const entry = this.#entries[at];
-    return entry?.publication.id === id && !entry.gone ? entry.publication : undefined;
-  }
-
+  /** Takes one out as if it was superseded; `false` if it is not there. */
   withdraw(offset: number): boolean {
-    const entry = this.#entries[this.#firstBeyond((publication) => publication.offset >= offset)];
+    const entry = this.#entries[this.#firstBeyond(offset - 1)];
     if (entry?.publication.offset !== offset || entry.gone) return false;
     this.#remove(entry);
     this.#compact();
     return true;
+  }
+
+  /** Before the log itself is dropped. */
+  clear(): void {
+    for (const entry of this.#entries) if (!entry.gone) this.#remove(entry);
   }
 
   /** Drops from the oldest on what is beyond the retention. */
@@ -135,6 +134,7 @@ export class MemoryLog {
 
   #remove(entry: Entry): void {
     entry.gone = true;
+    this.#byId.delete(entry.publication.id);
     this.#count -= 1;
     this.#bytes -= entry.bytes;
     if (entry.collapseKey !== undefined) this.#byCollapseKey.delete(entry.collapseKey);
@@ -151,14 +151,13 @@ export class MemoryLog {
     this.#head = 0;
   }
 
-  /** The index of the first entry that `isBeyond`; all after it are. */
-  #firstBeyond(isBeyond: (publication: Accepted) => boolean): number {
+  /** The index of the first entry whose offset is greater than `offset`. */
+  #firstBeyond(offset: number): number {
     let low = this.#head;
     let high = this.#entries.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const entry = this.#entries[middle];
-      if (entry !== undefined && isBeyond(entry.publication)) high = middle;
+      if ((this.#entries[middle]?.publication.offset ?? 0) > offset) high = middle;
       else low = middle + 1;
     }
     return low;

@@ -4,7 +4,7 @@
  *
  *     const engine = openMemoryEngine({ clock: systemClock, retentionOf: () => ({ maxCount: 1_000 }) });
  */
-import { furthest, START } from "@carillon/protocol/position";
+import { START } from "@carillon/protocol/position";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import { randomName } from "../lib/ids.ts";
 import { accepted } from "./accepted.ts";
@@ -14,7 +14,6 @@ import {
   type DevicePosition,
   type Engine,
   EngineError,
-  IDEMPOTENCY_MS,
   type KeptPosition,
   type KeptRecord,
   type NewPublication,
@@ -27,7 +26,9 @@ import {
   type Top,
 } from "./engine.ts";
 import { areMet, conflict } from "./expectations.ts";
+import { MemoryFirsts } from "./memory-firsts.ts";
 import { MemoryLog } from "./memory-log.ts";
+import { MemoryPositions } from "./memory-positions.ts";
 import { MemoryRecords } from "./memory-records.ts";
 
 export interface MemoryEngineOptions {
@@ -48,7 +49,7 @@ const SWEEP_CHANNELS = 1_000;
 interface Call {
   readonly items: readonly NewPublication[];
   readonly changes: readonly RecordChange[];
-  /** What is done besides. */
+  /** What is done besides publications and records. */
   readonly work?: () => void;
   readonly resolve: (results: readonly PublishResult[]) => void;
   readonly reject: (error: EngineError) => void;
@@ -60,9 +61,10 @@ class MemoryEngine implements Engine {
   readonly #retentionOf: RetentionOf;
   readonly #onCommit: OnCommit | undefined;
   readonly #logs = new Map<string, MemoryLog>();
-  /** By channel and key, the oldest first. */
-  readonly #firstResults = new Map<string, PublishResult>();
-  readonly #positions = new Map<string, Map<string, KeptPosition>>();
+  /** What the logs hold, by id. */
+  readonly #byId = new Map<string, Accepted>();
+  readonly #firsts = new MemoryFirsts();
+  readonly #positions = new MemoryPositions();
   readonly #records = new MemoryRecords();
   #listener: (commit: readonly Accepted[]) => void = () => {};
   #waiting: Call[] = [];
@@ -131,41 +133,29 @@ class MemoryEngine implements Engine {
 
   async publication(id: string): Promise<Accepted | undefined> {
     this.#assertOpen();
-    for (const log of this.#logs.values()) {
-      const found = log.find(id);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    return this.#byId.get(id);
   }
 
   async withdraw(channel: string, offset: number): Promise<boolean> {
-    this.#assertOpen();
-    return this.#logs.get(channel)?.withdraw(offset) ?? false;
+    let isThere = false;
+    await this.#call([], [], () => {
+      isThere = this.#logs.get(channel)?.withdraw(offset) ?? false;
+    });
+    return isThere;
   }
 
   async positionsOf(device: string): Promise<ReadonlyMap<string, KeptPosition>> {
     this.#assertOpen();
-    return new Map(this.#positions.get(device));
+    return this.#positions.of(device);
   }
 
   async savePositions(
     positions: readonly DevicePosition[],
     changes: readonly RecordChange[] = [],
   ): Promise<void> {
-    await this.#call([], changes, () => positions.forEach((each) => void this.#savePosition(each)));
-  }
-
-  #savePosition({ device, channel, position: { epoch, offsets }, sent }: DevicePosition): void {
-    const known = this.#positions.get(device) ?? new Map<string, KeptPosition>();
-    const old = known.get(channel);
-    const before = old?.epoch === epoch ? old : { offsets: START, sent: START };
-    const handled = furthest(before.offsets, offsets);
-    known.set(channel, {
-      epoch,
-      offsets: handled,
-      sent: furthest(furthest(before.sent, sent ?? START), handled),
+    await this.#call([], changes, () => {
+      for (const each of positions) this.#positions.save(each);
     });
-    this.#positions.set(device, known);
   }
 
   async removeDevice(
@@ -174,16 +164,13 @@ class MemoryEngine implements Engine {
     changes: readonly RecordChange[],
   ): Promise<void> {
     await this.#call([], changes, () => {
-      this.#positions.delete(device);
-      for (const channel of channels) this.#removeChannel(channel);
+      this.#positions.remove(device);
+      for (const channel of channels) {
+        this.#logs.get(channel)?.clear();
+        this.#logs.delete(channel);
+        this.#firsts.removeChannel(channel);
+      }
     });
-  }
-
-  #removeChannel(channel: string): void {
-    this.#logs.delete(channel);
-    for (const key of this.#firstResults.keys()) {
-      if (key.startsWith(`${channel}\n`)) this.#firstResults.delete(key);
-    }
   }
 
   async record(kind: string, id: string): Promise<KeptRecord | undefined> {
@@ -268,35 +255,25 @@ class MemoryEngine implements Engine {
   }
 
   #publishOne(item: NewPublication, announced: Accepted[]): PublishResult {
-    const first = this.#firstResult(item);
+    const first = this.#firsts.find(item);
     if (first !== undefined) return { ...first, duplicate: true };
     const publication = item.stored ? this.#append(item) : accepted(item, 0, 0);
     announced.push(publication);
     const { id, timeMs } = item;
     const result = { id, epoch: this.#epoch, offset: publication.offset, timeMs, duplicate: false };
-    if (item.idempotencyKey !== undefined) this.#firstResults.set(scopedKey(item), result);
+    this.#firsts.note(item, result);
     return result;
   }
 
   #append(item: NewPublication): Accepted {
     let log = this.#logs.get(item.channel);
     if (log === undefined) {
-      log = new MemoryLog(this.#retentionOf(item.channel));
+      log = new MemoryLog(this.#retentionOf(item.channel), this.#byId);
       this.#logs.set(item.channel, log);
     }
     const publication = log.append(item);
     log.trim(this.#clock.wallMs());
     return publication;
-  }
-
-  #firstResult(item: NewPublication): PublishResult | undefined {
-    if (item.idempotencyKey === undefined) return undefined;
-    const key = scopedKey(item);
-    const first = this.#firstResults.get(key);
-    if (first === undefined || item.timeMs - first.timeMs < IDEMPOTENCY_MS) return first;
-    // It no longer counts; deleted, so that the new use stands at the end of the order.
-    this.#firstResults.delete(key);
-    return undefined;
   }
 
   #sweep(): void {
@@ -311,19 +288,11 @@ class MemoryEngine implements Engine {
       next.value.removeExpired(nowMs);
       next.value.trim(nowMs);
     }
-    for (const [key, { timeMs }] of this.#firstResults) {
-      if (nowMs - timeMs < IDEMPOTENCY_MS) break;
-      this.#firstResults.delete(key);
-    }
+    this.#firsts.forgetOld(nowMs);
     this.#cancelSweep = this.#clock.setTimer(SWEEP_MS, () => this.#sweep());
   }
 }
 
 function closed(): EngineError {
   return new EngineError("closed", "the engine is closed");
-}
-
-/** A channel's name has no line break, so the two cannot be mixed up. */
-function scopedKey({ channel, idempotencyKey }: NewPublication): string {
-  return `${channel}\n${idempotencyKey}`;
 }

@@ -10,20 +10,23 @@ import type {
   RecordChange,
 } from "../engine.ts";
 import { conflict } from "../expectations.ts";
-import type { Commit, Committed, Guarded, Withdrawal } from "./messages.ts";
+import type { Commit, Committed, Deed } from "./messages.ts";
 
-/** What a call does besides, if its records are as it expects. */
-type Besides = Pick<Guarded, "positions" | "removal">;
+/** What a call does besides publications and records, if those are as it expects. */
+type Besides = Omit<Deed, "at" | "count" | "changes">;
 
 interface Waiter<Value> {
   readonly resolve: (value: Value) => void;
   readonly reject: (error: EngineError) => void;
 }
 
-interface Call extends Waiter<readonly PublishResult[]> {
+interface Call {
   readonly items: readonly NewPublication[];
-  /** Where it stands among the guarded; -1 if it is not one. */
+  /** Where it stands among the deeds; -1 if it is not one. */
   readonly place: number;
+  /** `isThere`: whether what it was to withdraw was there. */
+  readonly resolve: (results: readonly PublishResult[], isThere: boolean) => void;
+  readonly reject: (error: EngineError) => void;
 }
 
 /**
@@ -32,17 +35,15 @@ interface Call extends Waiter<readonly PublishResult[]> {
  */
 const MOST_ITEMS = 512;
 const MOST_CHARACTERS = 512 * 1_024;
+/** To write a position takes as long as to write a publication of this many characters. */
+const POSITION_CHARACTERS = 512;
 
 export class Gathering {
   #calls: Call[] = [];
   #itemCount = 0;
   #characters = 0;
-  #positions: DevicePosition[] = [];
-  #withdrawals: (Withdrawal & Waiter<boolean>)[] = [];
-  #guarded: Guarded[] = [];
-  #probe = false;
-  /** Of positions and probes. */
-  #writes: Waiter<void>[] = [];
+  #deeds: Deed[] = [];
+  #probes: Waiter<void>[] = [];
   #tops = new Map<string, Waiter<Offsets> & { readonly promise: Promise<Offsets> }>();
 
   get isFull(): boolean {
@@ -56,41 +57,54 @@ export class Gathering {
 
   /** Anything at all is to be written; tops alone are only asked for. */
   get writes(): boolean {
-    return this.#calls.length > 0 || this.#writes.length > 0 || this.#withdrawals.length > 0;
+    return this.#calls.length > 0 || this.#probes.length > 0;
   }
 
   publish(
     items: readonly NewPublication[],
     changes: readonly RecordChange[] = [],
-    besides: Besides = {},
   ): Promise<readonly PublishResult[]> {
-    const isGuarded = changes.length > 0 || Object.keys(besides).length > 0;
-    const place = isGuarded ? this.#guard(items.length, changes, besides) : -1;
+    const place = changes.length > 0 ? this.#add(items.length, changes) : -1;
     this.#itemCount += items.length;
     for (const { data, meta } of items) this.#characters += data.length + meta.length;
     return new Promise((resolve, reject) => this.#calls.push({ items, place, resolve, reject }));
   }
 
   /** Of the items that come next, `count`. */
-  #guard(count: number, changes: readonly RecordChange[], besides: Besides): number {
+  #add(count: number, changes: readonly RecordChange[], besides?: Besides): number {
     for (const { kind, id, data, expect } of changes) {
       this.#characters += kind.length + id.length + (data?.length ?? 0) + (expect?.length ?? 0);
     }
-    return this.#guarded.push({ at: this.#itemCount, count, changes, ...besides }) - 1;
+    return this.#deeds.push({ at: this.#itemCount, count, changes, ...besides }) - 1;
   }
 
-  savePositions(positions: readonly DevicePosition[]): Promise<void> {
-    for (const each of positions) this.#positions.push(each);
-    return new Promise((resolve, reject) => this.#writes.push({ resolve, reject }));
+  async savePositions(positions: readonly DevicePosition[], changes: readonly RecordChange[]): Promise<void> {
+    this.#characters += positions.length * POSITION_CHARACTERS;
+    await this.#do(changes, { positions });
+  }
+
+  async removeDevice(
+    device: string,
+    channels: readonly string[],
+    changes: readonly RecordChange[],
+  ): Promise<void> {
+    await this.#do(changes, { removal: { device, channels } });
   }
 
   withdraw(channel: string, offset: number): Promise<boolean> {
-    return new Promise((resolve, reject) => this.#withdrawals.push({ channel, offset, resolve, reject }));
+    return this.#do([], { withdrawal: { channel, offset } });
+  }
+
+  /** Resolves to `false` if it was to withdraw what is not there. */
+  #do(changes: readonly RecordChange[], besides: Besides): Promise<boolean> {
+    const place = this.#add(0, changes, besides);
+    return new Promise((resolve, reject) => {
+      this.#calls.push({ items: [], place, resolve: (_, isThere) => resolve(isThere), reject });
+    });
   }
 
   probe(): Promise<void> {
-    this.#probe = true;
-    return new Promise((resolve, reject) => this.#writes.push({ resolve, reject }));
+    return new Promise((resolve, reject) => this.#probes.push({ resolve, reject }));
   }
 
   /** Ten thousand apps that subscribe at once share one question. */
@@ -106,9 +120,7 @@ export class Gathering {
   request(): Commit {
     const items = this.#calls.flatMap((call) => call.items);
     const tops = [...this.#tops.keys()];
-    const [guarded, positions, probe] = [this.#guarded, this.#positions, this.#probe];
-    const withdrawals = this.#withdrawals.map(({ channel, offset }) => ({ channel, offset }));
-    return { kind: "commit", items, guarded, positions, withdrawals, tops, probe };
+    return { kind: "commit", items, deeds: this.#deeds, tops, probe: this.#probes.length > 0 };
   }
 
   /** What is to be announced of the commit. */
@@ -129,9 +141,10 @@ export class Gathering {
   }
 
   /** It has been committed, all but the calls that were left out of it. */
-  succeed(epoch: string, { offsets, repeats, conflicts, withdrawn }: Committed): void {
+  succeed(epoch: string, { offsets, repeats, conflicts, missing }: Committed): void {
     const firsts = new Map(repeats.map((repeat) => [repeat.index, repeat]));
     const refused = new Set(conflicts);
+    const absent = new Set(missing);
     let index = 0;
     for (const { items, place, resolve, reject } of this.#calls) {
       const results = items.map(({ id, timeMs }): PublishResult => {
@@ -142,17 +155,15 @@ export class Gathering {
         return { id: first.id, epoch, offset: first.offset, timeMs: first.timeMs, duplicate: true };
       });
       if (refused.size > 0 && refused.has(place)) reject(conflict());
-      else resolve(results);
+      else resolve(results, !absent.has(place));
     }
-    for (const { resolve } of this.#writes) resolve();
-    this.#withdrawals.forEach(({ resolve }, place) => void resolve(withdrawn[place] === true));
+    for (const { resolve } of this.#probes) resolve();
   }
 
   /** Nothing of it was kept. */
   fail(error: EngineError): void {
     for (const { reject } of this.#calls) reject(error);
-    for (const { reject } of this.#writes) reject(error);
-    for (const { reject } of this.#withdrawals) reject(error);
+    for (const { reject } of this.#probes) reject(error);
   }
 
   answerTops({ tops }: Committed): void {

@@ -12,7 +12,8 @@ function setUp() {
   const asked: { readonly request: Commit; readonly answer: (fields?: Partial<Committed>) => void }[] = [];
   const request = (request: Commit) =>
     new Promise<Committed>((resolve) => {
-      const done = { offsets: request.items.flatMap(() => [1, 0]), repeats: [], conflicts: [], tops: [] };
+      const offsets = request.items.flatMap(() => [1, 0]);
+      const done = { offsets, repeats: [], conflicts: [], missing: [], tops: [] };
       asked.push({ request, answer: (fields = {}) => resolve({ ...done, ...fields }) });
     });
   const commits = new GroupCommit({
@@ -32,7 +33,7 @@ test("the time of a commit runs from its request to its reply", async () => {
   clock.advance(5);
   await Promise.resolve();
   clock.advance(7);
-  const second = commits.next().savePositions([]);
+  const second = commits.next().savePositions([], []);
   await Promise.resolve();
   clock.advance(2);
   asked[0]?.answer();

@@ -20,19 +20,16 @@ export interface Open {
 export interface Commit {
   readonly kind: "commit";
   readonly items: readonly NewPublication[];
-  /** The calls that change records, in turn. */
-  readonly guarded: readonly Guarded[];
-  readonly positions: readonly DevicePosition[];
-  /** Publications that are taken out. */
-  readonly withdrawals: readonly Withdrawal[];
+  /** The calls that do more than publish, in turn. */
+  readonly deeds: readonly Deed[];
   /** Channels whose tops are asked for as they stand after it. */
   readonly tops: readonly string[];
   /** Writes even if there is nothing to write. */
   readonly probe: boolean;
 }
 
-/** A call whose items and changes are made together or, if a record is not as expected, left out. */
-export interface Guarded {
+/** A call of which everything is done or, if a record is not as expected, nothing. */
+export interface Deed {
   /** Which of the commit's items are its own: `count` from `at` on. The others are nobody's condition. */
   readonly at: number;
   readonly count: number;
@@ -40,6 +37,7 @@ export interface Guarded {
   readonly changes: readonly RecordChange[];
   readonly positions?: readonly DevicePosition[];
   readonly removal?: Removal;
+  readonly withdrawal?: Withdrawal;
 }
 
 /** A device's positions, and channels with all that they hold. */
@@ -85,10 +83,10 @@ export interface Committed {
   /** Offset and prev of each item in turn; zeros where it was left out. */
   readonly offsets: readonly number[];
   readonly repeats: readonly Repeat[];
-  /** Which of `guarded` were left out. */
+  /** Which of `deeds` were left out. */
   readonly conflicts: readonly number[];
-  /** Which of `withdrawals` were there. */
-  readonly withdrawn: readonly boolean[];
+  /** Which of `deeds` were to withdraw what is not there. */
+  readonly missing: readonly number[];
   /** The lanes of each channel of `tops` in turn. */
   readonly tops: readonly number[];
   /** Why nothing was kept; only `tops` holds then. */

@@ -15,27 +15,34 @@ const RECORDS = `
   ) STRICT, WITHOUT ROWID;
   -- Ends with the id, as every index of such a table does: what is due at one time is in order already.
   CREATE INDEX record_due ON record (kind, due_ms) WHERE due_ms IS NOT NULL;
+
   CREATE TABLE record_label (
     kind TEXT NOT NULL, label TEXT NOT NULL, id TEXT NOT NULL,
     PRIMARY KEY (kind, label, id)
   ) STRICT, WITHOUT ROWID;
+  -- How many rows of record_label there are; none where there are none.
   CREATE TABLE record_label_count (
     kind TEXT NOT NULL, label TEXT NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (kind, label)
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** Of what a device was sent nothing was known: no more than what it has handled. */
-const SENT = `
-  ALTER TABLE device_position ADD COLUMN sent_high INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE device_position ADD COLUMN sent_normal INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE device_position ADD COLUMN sent_low INTEGER NOT NULL DEFAULT 0;
+const BREAKS = `
+  -- first: the rowid of a publication whose id sorts before that of the one before.
+  CREATE TABLE publication_break (first INTEGER PRIMARY KEY) STRICT;
+`;
+
+const SENT = ["high", "normal", "low"].map((lane) => `sent_${lane} INTEGER NOT NULL DEFAULT 0`);
+
+/** Of what a device was sent no more was known than what it has handled. */
+const ADD_SENT = `
+  ${SENT.map((column) => `ALTER TABLE device_position ADD COLUMN ${column};`).join("\n")}
   UPDATE device_position SET sent_high = high, sent_normal = normal, sent_low = low;
 `;
 
 /** By the version that a file has: what makes it one of the next. */
 const MIGRATIONS: Readonly<Record<number, string>> = {
-  1: `${RECORDS} ${SENT} ALTER TABLE publication ADD COLUMN target TEXT;`,
+  1: `${RECORDS} ${ADD_SENT} ${BREAKS} ALTER TABLE publication ADD COLUMN target TEXT;`,
 };
 
 const TABLES = `
@@ -60,6 +67,7 @@ const TABLES = `
   ) STRICT;
   CREATE INDEX publication_expiry ON publication (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
   CREATE INDEX publication_collapse ON publication (channel_id, collapse_key) WHERE collapse_key IS NOT NULL;
+  ${BREAKS}
 
   -- By rowid the oldest come first, so that no index on the time is needed to forget them.
   CREATE TABLE idempotency (
@@ -70,8 +78,7 @@ const TABLES = `
 
   CREATE TABLE device_position (
     device TEXT NOT NULL, channel TEXT NOT NULL, epoch TEXT NOT NULL,
-    high INTEGER NOT NULL, normal INTEGER NOT NULL, low INTEGER NOT NULL,
-    sent_high INTEGER NOT NULL, sent_normal INTEGER NOT NULL, sent_low INTEGER NOT NULL,
+    high INTEGER NOT NULL, normal INTEGER NOT NULL, low INTEGER NOT NULL, ${SENT.join(", ")},
     PRIMARY KEY (device, channel)
   ) STRICT, WITHOUT ROWID;
   ${RECORDS}

@@ -171,8 +171,7 @@ class SqliteEngine implements Engine {
     changes: readonly RecordChange[] = [],
   ): Promise<void> {
     this.#assertOpen();
-    if (changes.length === 0) return this.#commits.next().savePositions(positions);
-    await this.#commits.next().publish([], changes, { positions });
+    return this.#commits.next().savePositions(positions, changes);
   }
 
   async removeDevice(
@@ -181,7 +180,7 @@ class SqliteEngine implements Engine {
     changes: readonly RecordChange[],
   ): Promise<void> {
     this.#assertOpen();
-    await this.#commits.next().publish([], changes, { removal: { device, channels } });
+    return this.#commits.next().removeDevice(device, channels, changes);
   }
 
   async record(kind: string, id: string): Promise<KeptRecord | undefined> {

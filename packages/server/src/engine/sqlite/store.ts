@@ -1,10 +1,11 @@
 /** What the writer writes. Knows no threads: `writer.ts` hands it one request at a time. */
-import { furthest } from "@carillon/protocol/position";
-import { type DevicePosition, IDEMPOTENCY_MS, type NewPublication } from "../engine.ts";
+import { IDEMPOTENCY_MS, type NewPublication } from "../engine.ts";
 import { areMet } from "../expectations.ts";
+import { Breaks } from "./breaks.ts";
 import { type ChannelRow, ChannelRows } from "./channel-rows.ts";
 import type { Connection } from "./connection.ts";
-import type { Commit, Committed, Repeat } from "./messages.ts";
+import type { Commit, Committed, Deed, Repeat } from "./messages.ts";
+import { PositionRows } from "./position-rows.ts";
 import { RecordRows } from "./record-rows.ts";
 import { Removals } from "./removals.ts";
 
@@ -14,7 +15,7 @@ interface Done {
   readonly offsets: number[];
   readonly repeats: Repeat[];
   readonly conflicts: number[];
-  readonly withdrawn: boolean[];
+  readonly missing: number[];
 }
 
 export class Store {
@@ -27,7 +28,8 @@ export class Store {
   readonly #selectFirst;
   readonly #deleteFirst;
   readonly #insertFirst;
-  readonly #savePosition;
+  readonly #breaks;
+  readonly #positions;
   readonly #records;
   readonly #removals;
   readonly #probe;
@@ -46,17 +48,8 @@ export class Store {
     );
     this.#deleteFirst = db.prepare("DELETE FROM idempotency WHERE rowid = ?");
     this.#insertFirst = db.prepare("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)");
-    this.#savePosition = db.prepare(
-      `INSERT INTO device_position VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (device, channel) DO UPDATE SET
-         high = iif(epoch = excluded.epoch, max(high, excluded.high), excluded.high),
-         normal = iif(epoch = excluded.epoch, max(normal, excluded.normal), excluded.normal),
-         low = iif(epoch = excluded.epoch, max(low, excluded.low), excluded.low),
-         sent_high = iif(epoch = excluded.epoch, max(sent_high, excluded.sent_high), excluded.sent_high),
-         sent_normal = iif(epoch = excluded.epoch, max(sent_normal, excluded.sent_normal), excluded.sent_normal),
-         sent_low = iif(epoch = excluded.epoch, max(sent_low, excluded.sent_low), excluded.sent_low),
-         epoch = excluded.epoch`,
-    );
+    this.#breaks = new Breaks(db);
+    this.#positions = new PositionRows(db);
     this.#records = new RecordRows(db);
     this.#removals = new Removals(db, this.rows);
     this.#probe = db.prepare(
@@ -74,35 +67,41 @@ export class Store {
       return result;
     } catch (error) {
       this.rows.forget();
+      this.#breaks.forget();
       // A full disk may have ended the transaction already.
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
       throw error;
     }
   }
 
-  commit({ items, guarded, positions, withdrawals, probe }: Commit): Omit<Committed, "tops" | "failure"> {
-    const done: Done = { offsets: [], repeats: [], conflicts: [], withdrawn: [] };
+  commit({ items, deeds, probe }: Commit): Omit<Committed, "tops" | "failure"> {
+    const done: Done = { offsets: [], repeats: [], conflicts: [], missing: [] };
     this.transaction(() => {
       let next = 0;
-      guarded.forEach(({ at, count, changes, positions: moved = [], removal }, place) => {
+      deeds.forEach((deed, place) => {
+        const { at, count, changes } = deed;
         this.#publishAll(items, next, at, done);
         next = at + count;
         if (areMet(changes, (kind, id) => this.#records.dataOf(kind, id))) {
           this.#publishAll(items, at, next, done);
           for (const each of changes) this.#records.save(each);
-          for (const each of moved) this.#save(each);
-          if (removal !== undefined) this.#removals.remove(removal);
+          if (!this.#do(deed)) done.missing.push(place);
         } else {
           done.conflicts.push(place);
           for (let left = 0; left < count; left++) done.offsets.push(0, 0);
         }
       });
       this.#publishAll(items, next, items.length, done);
-      for (const each of positions) this.#save(each);
-      for (const each of withdrawals) done.withdrawn.push(this.#removals.withdraw(each));
       if (probe) this.#probe.run();
     });
     return done;
+  }
+
+  /** What is neither publications nor records of it; `false` if it was to withdraw what is not there. */
+  #do({ positions = [], removal, withdrawal }: Deed): boolean {
+    for (const each of positions) this.#positions.save(each);
+    if (removal !== undefined) this.#removals.remove(removal);
+    return withdrawal === undefined || this.#removals.withdraw(withdrawal);
   }
 
   #publishAll(items: readonly NewPublication[], from: number, to: number, { offsets, repeats }: Done): void {
@@ -147,7 +146,9 @@ export class Store {
     }
     const size = Buffer.byteLength(data) + Buffer.byteLength(meta);
     const ends = [expiresAtMs, collapseKey, target] as const;
-    this.#insert.run(row.id, offset, prev, lane, timeMs, id, data, meta, size, ...ends);
+    const head = [row.id, offset, prev, lane, timeMs] as const;
+    const { lastInsertRowid } = this.#insert.run(...head, id, data, meta, size, ...ends);
+    this.#breaks.note(id, Number(lastInsertRowid));
     if (row.count === 0) row.oldestMs = timeMs;
     row.lanes[lane] = offset;
     row.count += 1;
@@ -163,9 +164,5 @@ export class Store {
     if (first === undefined || timeMs - first[3] < IDEMPOTENCY_MS) return first;
     this.#deleteFirst.run(first[0]);
     return undefined;
-  }
-
-  #save({ device, channel, position: { epoch, offsets }, sent = offsets }: DevicePosition): void {
-    this.#savePosition.run(device, channel, epoch, ...offsets, ...furthest(offsets, sent));
   }
 }

@@ -83,7 +83,7 @@ function commit(file: string, store: Store, request: Commit): Committed {
   try {
     committed = store.commit(request);
   } catch (error) {
-    committed = { offsets: [], repeats: [], conflicts: [], withdrawn: [], failure: problemOf(file, error) };
+    committed = { offsets: [], repeats: [], conflicts: [], missing: [], failure: problemOf(file, error) };
   }
   const tops = request.tops.flatMap((channel) => store.rows.find(channel)?.lanes ?? [0, 0, 0]);
   return { ...committed, tops };
