@@ -99,15 +99,18 @@ async function answerApi(
   bounded: Request,
   url: URL,
   server: Server<SocketData>,
-  { api }: GatewayOptions,
+  { api, addressOf }: GatewayOptions & Pick<WebSocketPorts, "addressOf">,
   request: Request,
 ): Promise<Response> {
   let waits = false;
   try {
-    return await api(bounded, url, () => {
+    const takesLong = () => {
       waits = true;
       server.timeout(request, 0);
-    });
+    };
+    return await api(bounded, url, takesLong, () =>
+      addressOf(server.requestIP(request)?.address, request.headers.get("x-forwarded-for")),
+    );
   } finally {
     if (waits) server.timeout(request, REQUEST_TIMEOUT_S);
   }

@@ -12,7 +12,7 @@ import { EngineError } from "../../hub/hub.ts";
 import type { Log } from "../../lib/log.ts";
 import { tokenOf, unauthorized } from "../bearer.ts";
 import { problemResponse } from "../problem.ts";
-import { type Needs, Refusal, type Route } from "./route.ts";
+import { type Input, type Needs, Refusal, type Route } from "./route.ts";
 
 export interface ApiPorts {
   readonly authenticate: Authenticate;
@@ -20,10 +20,15 @@ export interface ApiPorts {
 }
 
 /** Answers a request for something under `/v1/`. */
-export type Api = (request: Request, url: URL, takesLong?: () => void) => Response | Promise<Response>;
+export type Api = (
+  request: Request,
+  url: URL,
+  takesLong?: () => void,
+  addressOf?: () => string,
+) => Response | Promise<Response>;
 
 interface Bindings {
-  Bindings: { readonly url: URL; readonly takesLong: () => void };
+  Bindings: { readonly url: URL } & Pick<Input<never, never, never, never>, "takesLong" | "addressOf">;
 }
 
 export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
@@ -50,7 +55,8 @@ export function createApi(routes: readonly Route[], ports: ApiPorts): Api {
     return problemResponse({ status: 404, code: "not_found", detail: "there is nothing at this address" });
   });
   app.onError((error, { req, env }) => problemFor(error, req.method, env.url, ports));
-  return (request, url, takesLong = () => {}) => app.fetch(request, { url, takesLong });
+  return (request, url, takesLong = () => {}, addressOf = () => "unknown") =>
+    app.fetch(request, { url, takesLong, addressOf });
 }
 
 function honoPath(path: string): string {
@@ -60,34 +66,40 @@ function honoPath(path: string): string {
 /** A channel's name with what may stand behind it. */
 const IN_CHANNEL = /^\/v1\/channels\/(.+?)(\/messages|\/stream)?$/;
 
+/** The switch of a channel, at the end of a path. */
+const OF_DEVICE = /^(\/v1\/devices\/[^/]+\/subscriptions\/)(.+)$/;
+
 /** Slashes in a channel's name may be written as they are; to the router the name is one segment. */
 function pathOf({ url: { pathname } }: Bindings["Bindings"]): string {
   const [, name, rest = ""] = IN_CHANNEL.exec(pathname) ?? [];
-  if (name?.includes("/") !== true) return pathname;
-  return `/v1/channels/${name.replaceAll("/", "%2F")}${rest}`;
+  if (name !== undefined) return `/v1/channels/${name.replaceAll("/", "%2F")}${rest}`;
+  const [, start = "", last] = OF_DEVICE.exec(pathname) ?? [];
+  return last === undefined ? pathname : `${start}${last.replaceAll("/", "%2F")}`;
 }
 
 async function answer(
   route: Route,
   request: Request,
-  { url, takesLong }: Bindings["Bindings"],
+  { url, takesLong, addressOf }: Bindings["Bindings"],
   params: Record<string, string>,
   ports: ApiPorts,
 ): Promise<Response> {
-  const { description, handle } = route;
+  const { description, handle, admit } = route;
+  const { needs } = description;
   const token = tokenOf(request, url);
   const answered = ports.authenticate(token);
-  const access = answered instanceof Promise ? await answered : answered;
+  const asked = answered instanceof Promise ? await answered : answered;
+  const access = asked === "missing" && ASK_FOR_NOTHING.has(needs) ? NOBODY : asked;
   if (typeof access === "string") return refuse(unauthorized(access));
-  const channel = params["channel"] ?? "";
-  const { needs } = description;
-  if (!isLetIn(access, needs, channel)) {
+  if (!isLetIn(access, needs, params)) {
     if (token === undefined || needs === "token") return refuse(unauthorized(undefined));
-    return problemResponse({ status: 403, code: "forbidden", detail: deed(needs, channel) });
+    return problemResponse({ status: 403, code: "forbidden", detail: deed(needs, params) });
   }
+  admit?.({ access, addressOf });
   const query = description.query === undefined ? {} : withoutToken(url.searchParams);
   const input = {
     access,
+    addressOf,
     request,
     takesLong,
     params: check(description.params, params, ""),
@@ -98,15 +110,39 @@ async function answer(
   return handle(input as never);
 }
 
-function isLetIn(access: Access, needs: Needs, channel: string): boolean {
-  if (needs === "admin") return access.isAdmin;
-  if (needs === "token") return access.who !== "anonymous";
-  return access.may(needs, channel);
+/** What those without a token may ask for even where nobody is let in without one. */
+const ASK_FOR_NOTHING: ReadonlySet<Needs> = new Set(["registration", "anybody"]);
+const NOBODY: Access = { who: "anonymous", isAdmin: false, may: () => false };
+
+type Params = Readonly<Record<string, string>>;
+
+function isLetIn(access: Access, needs: Needs, params: Params): boolean {
+  if (access.isAdmin) return true;
+  switch (needs) {
+    case "anybody":
+    case "registration":
+      return true;
+    case "admin":
+      return false;
+    case "token":
+      return access.who !== "anonymous";
+    case "device":
+      // Whether there is such a device nobody else learns.
+      return access.device !== undefined && access.device === params["device"];
+    default:
+      return access.may(needs, channelOf(params));
+  }
 }
 
-function deed(needs: Exclude<Needs, "token">, channel: string): string {
+/** The channel that a path names; a device's is its own. */
+function channelOf({ channel, device }: Params): string {
+  return channel ?? `$device/${device}`;
+}
+
+function deed(needs: Needs, params: Params): string {
   if (needs === "admin") return "this needs the admin key";
-  return `this token has no grant to ${needs} in ${channel}`;
+  if (needs === "device") return "this needs the device's own token or the admin key";
+  return `this token has no grant to ${needs} in ${channelOf(params)}`;
 }
 
 function refuse({ problem, headers }: ReturnType<typeof unauthorized>): Response {

@@ -14,8 +14,11 @@ import type { z } from "zod";
 import type { Access, Grant } from "../../hub/access.ts";
 import type { Problem } from "../problem.ts";
 
-/** A grant for the channel in the path; the admin key; or any token, whose grants the handler looks at itself. */
-export type Needs = Grant | "admin" | "token";
+/**
+ * A grant for the channel that the path names; the admin key; any token, whose grants the handler looks at itself; the
+ * token of the device in the path, or the admin key; what it takes to register devices; or nothing.
+ */
+export type Needs = Grant | "admin" | "token" | "device" | "registration" | "anybody";
 
 export interface Answer {
   readonly description: string;
@@ -38,7 +41,7 @@ export interface RouteDescription<
   Body extends z.ZodType | undefined,
 > {
   readonly method: "get" | "post" | "put" | "patch" | "delete";
-  /** `{channel}` stands for a channel's name, slashes included. */
+  /** `{channel}` stands for a channel's name, slashes included; `{device}` for a device's id. */
   readonly path: string;
   readonly needs: Needs;
   readonly summary: string;
@@ -65,10 +68,15 @@ export interface Input<Params, Query, Headers, Body> {
   readonly body: Parsed<Body> | undefined;
   readonly raw: Raw | undefined;
   readonly access: Access;
+  /** The client's, as far as trusted proxies tell. */
+  readonly addressOf: () => string;
   readonly request: Request;
   /** Has the connection wait for the answer, however long that takes. */
   readonly takesLong: () => void;
 }
+
+/** Looks at who it is before anything of the request is read. */
+export type Admit = (caller: Pick<Input<never, never, never, never>, "access" | "addressOf">) => void;
 
 /** A route with its types forgotten. */
 export interface Route {
@@ -79,6 +87,8 @@ export interface Route {
     z.ZodType | undefined
   >;
   readonly handle: (input: Input<never, never, never, never>) => Response | Promise<Response>;
+  /** @throws {Refusal} if they are not let in. */
+  readonly admit?: Admit | undefined;
 }
 
 export function route<
@@ -89,8 +99,9 @@ export function route<
 >(
   description: RouteDescription<Params, Query, Headers, Body>,
   handle: (input: Input<Params, Query, Headers, Body>) => Response | Promise<Response>,
+  admit?: Admit,
 ): Route {
-  return { description, handle: handle as unknown as Route["handle"] };
+  return { description, handle: handle as unknown as Route["handle"], admit };
 }
 
 /** A request that is answered with a problem. */

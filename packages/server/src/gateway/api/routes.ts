@@ -19,7 +19,7 @@ export interface RoutePorts {
 
 export function allRoutes({ hub, apiKeys, schedules, backups }: RoutePorts): Route[] {
   return [
-    ...messageRoutes(hub, schedules),
+    ...messageRoutes({ hub, schedules }),
     ...channelRoutes(hub),
     ...sessionRoutes(hub),
     ...scheduleRoutes(hub, schedules),

@@ -5,7 +5,7 @@ import type { Hub } from "../../hub/hub.ts";
 import { parseRfc3339 } from "../../schedule/rfc3339.ts";
 import type { Changed, Schedules, ScheduleView } from "../../schedule/schedules.ts";
 import type { ScheduleFields } from "../../schedule/stored.ts";
-import { takePublishes } from "./messages.ts";
+import { takePublishes } from "./publishing.ts";
 import { json, notFound, Refusal, type Route, route } from "./route.ts";
 import {
   newSchedule,
@@ -60,7 +60,7 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
     async ({ access, body }) => {
       const wanted = body as ScheduleFields;
       checkPublish(access, wanted);
-      takePublishes(hub, access, 1);
+      takePublishes(hub, access.who, 1);
       return json(201, answerOf(await all.create(wanted, { by: access.who }), ""));
     },
   );
@@ -155,7 +155,7 @@ export function scheduleRoutes(hub: Hub, all: Schedules): Route[] {
     },
     async ({ access, params: { schedule: id } }) => {
       await find(access, id);
-      takePublishes(hub, access, 1);
+      takePublishes(hub, access.who, 1);
       const made = await all.run(id);
       if (made === undefined) throw notFound(`there is no schedule ${id}`);
       return json(201, made);
