@@ -1,0 +1,241 @@
+/**
+ * `@carillon/client/device`: an app that is a device. It has an inbox, which nobody else reads and which waits for it, and
+ * push switches that stick.
+ *
+ *     import { Device, localStorageStore } from "@carillon/client/device";
+ *
+ *     const device = new Device("https://push.example.com", { store: localStorageStore(), platform: "web" });
+ *     device.on("publication", ({ data }) => show(data));
+ *     device.carillon.channel("news").on("publication", ({ data }) => show(data));
+ *     await device.switch("news", { quietHours: { from: "22:00", to: "07:00" } });
+ *
+ * It registers by itself, once, when it first has a connection; the store keeps who it is.
+ */
+import type { PushSwitch, ServerFrame } from "@carillon/protocol/frames";
+import { socketUrl } from "./address.ts";
+import { Carillon } from "./client.ts";
+import type { Answer } from "./commands.ts";
+import type { DeviceEvents, InboxPublication, SwitchChanges } from "./device-events.ts";
+import type { DeviceChanges, DeviceOptions, Identity } from "./device-options.ts";
+import { Emitter } from "./emitter.ts";
+import { Identities, isFinal } from "./identity.ts";
+import { systemPlatform } from "./platform.ts";
+import { Reads } from "./reads.ts";
+import { memoryStore } from "./stores.ts";
+
+export type * from "./device-events.ts";
+export type * from "./device-options.ts";
+export * from "./index.ts";
+
+/** What the server closes with when it does not take the token. */
+const UNAUTHORIZED = 4500;
+/** Withdrawn publications that are remembered, as they may wait here still; as many as are known as seen. */
+const REMEMBERED = 1_000;
+
+export class Device extends Emitter<DeviceEvents> {
+  /** The connection, for channels and everything else. */
+  readonly carillon: Carillon;
+  readonly #options: DeviceOptions;
+  readonly #identities: Identities;
+  /** With what the present connection has come. */
+  #identity: Identity | undefined;
+  /** A token that the server did not take. */
+  #refused: string | undefined;
+  /** Whether the server has taken one in this life of the app, or given a new one: another is then not asked for by itself. */
+  #isKnown = false;
+  #inbox: readonly string[] = [];
+  /** Ends listening, by channel of the inbox. */
+  readonly #listening = new Map<string, () => void>();
+  readonly #withdrawn = new Set<string>();
+  readonly #switches = new Map<string, PushSwitch>();
+  readonly #reads: Reads;
+
+  /**
+   * @param url the server's address, as `Carillon` takes it.
+   * @throws {TypeError} if it is no such address, or there is no `WebSocket`.
+   */
+  constructor(url: string, { machine, ...options }: DeviceOptions = {}) {
+    super();
+    this.#options = options;
+    const store = options.store ?? memoryStore();
+    const api = socketUrl(url).replace(/^ws(.*)\/ws.*/, "http$1/v1/devices");
+    this.#identities = new Identities(api, store, options, (identity) => {
+      this.#isKnown = true;
+      this.emit("registered", identity);
+    });
+    this.carillon = new Carillon(url, {
+      ...options,
+      platform: machine ?? systemPlatform(options.WebSocket),
+      store,
+      token: () => this.#token(),
+      onFrame: (frame) => this.#seen(frame),
+    });
+    this.#reads = new Reads(this.carillon);
+    this.carillon.on("state", (state) => {
+      if (state.status === "closed" && state.code === UNAUTHORIZED) void this.#turnedAway();
+    });
+  }
+
+  /** Known once it has been connected. */
+  get id(): string | undefined {
+    return this.#identity?.id;
+  }
+
+  /** The channels of its inbox; known once it has been connected. */
+  get inbox(): readonly string[] {
+    return this.#inbox;
+  }
+
+  /** How the push switch of a channel stands, as far as is known: the server tells it with the subscription. */
+  switchOf(channel: string): PushSwitch | undefined {
+    return this.#switches.get(channel);
+  }
+
+  override on<Name extends keyof DeviceEvents>(
+    name: Name,
+    listener: (value: DeviceEvents[Name]) => unknown,
+  ): () => void {
+    const stop = super.on(name, listener);
+    if (name === "publication") {
+      this.carillon.connect();
+      this.#listen();
+    }
+    return () => {
+      stop();
+      this.#listen();
+    };
+  }
+
+  /**
+   * Sets the push switch of a channel, and tells how it stands then. It is in force at once, and everywhere remembered.
+   * @throws {CarillonError} by rejection.
+   */
+  switch(channel: string, changes: SwitchChanges): Promise<PushSwitch> {
+    return this.carillon.ask({ ...changes, type: "switch", channel }) as Promise<Answer<"switched">>;
+  }
+
+  /**
+   * Says that the user has read a publication; resolves once the server knows, after a lost connection when there is another.
+   * @throws {CarillonError} by rejection: what the server answered, or `too_many_pending` when 1,000 wait.
+   */
+  read({ channel, id }: Pick<InboxPublication, "channel" | "id">): Promise<void> {
+    return this.#reads.add(channel, id);
+  }
+
+  /**
+   * Changes what the server knows of the device.
+   * @throws {CarillonError} by rejection.
+   */
+  async update(changes: DeviceChanges): Promise<void> {
+    const { id, token } = await this.#identities.obtain(this.#refused);
+    await this.#identities.call("PATCH", `/${id}`, token, JSON.stringify(changes));
+  }
+
+  /** Is another device from now on, which the server makes. */
+  async register(): Promise<void> {
+    this.#refused = (await this.#identities.load())?.token;
+    this.#comeAgain();
+  }
+
+  /** Is this device from now on: one that a backend has registered, or with the token that it has been given anew. */
+  async use(identity: Identity): Promise<void> {
+    await this.#identities.save(identity);
+    this.#comeAgain();
+  }
+
+  #comeAgain(): void {
+    this.carillon.connection.abandon("another identity");
+    this.carillon.connect();
+  }
+
+  async #token(): Promise<string> {
+    try {
+      this.#identity = await this.#identities.obtain(this.#refused);
+      return this.#identity.token;
+    } catch (error) {
+      if (isFinal(error)) {
+        // Else it would come back to be told the same.
+        this.carillon.close();
+        this.emit("error", error);
+      }
+      throw error;
+    }
+  }
+
+  async #turnedAway(): Promise<void> {
+    const identity = this.#identity;
+    if (identity === undefined) return;
+    const kept = await this.#identities.load();
+    // Another page may have another by now.
+    if (kept?.token !== identity.token) this.carillon.connect();
+    else if (this.#isKnown || this.#options.reregister === false) this.emit("revoked", identity);
+    else await this.register();
+  }
+
+  #seen(frame: ServerFrame): boolean {
+    switch (frame.type) {
+      case "connected":
+        this.#entered(frame.inbox ?? []);
+        break;
+      case "subscribed":
+      case "switched":
+      case "switch":
+        this.#note(frame);
+        break;
+      case "publication": {
+        const { withdraws } = frame.publication;
+        if (withdraws === undefined) break;
+        const [oldest = ""] = this.#withdrawn.add(withdraws);
+        if (this.#withdrawn.size > REMEMBERED) this.#withdrawn.delete(oldest);
+        this.emit("withdrawn", withdraws);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #entered(inbox: readonly string[]): void {
+    this.#isKnown = true;
+    // It has another user now, or none.
+    for (const name of this.#inbox) if (!inbox.includes(name)) this.carillon.channel(name).unsubscribe();
+    this.#inbox = inbox;
+    this.#listen();
+    void this.#identities.tell();
+  }
+
+  #note({ channel, push = true, quietHours }: { readonly channel: string } & Partial<PushSwitch>): void {
+    const now = { push, ...(quietHours && { quietHours }) };
+    if (JSON.stringify(this.#switches.get(channel)) === JSON.stringify(now)) return;
+    this.#switches.set(channel, now);
+    this.emit("switch", { channel, ...now });
+  }
+
+  /** Listens to the inbox while somebody listens here; what comes otherwise waits. */
+  #listen(): void {
+    const wanted = this.listeners("publication") > 0 ? this.#inbox : [];
+    for (const [name, stop] of this.#listening) {
+      if (wanted.includes(name)) continue;
+      this.#listening.delete(name);
+      stop();
+    }
+    for (const name of wanted) {
+      if (!this.#listening.has(name)) this.#listening.set(name, this.#listenTo(name));
+    }
+  }
+
+  #listenTo(name: string): () => void {
+    const { acks } = this.#options;
+    const channel = this.carillon.channel(name, { ...(acks && { acks }) });
+    const stops = [
+      channel.on("publication", (publication) => {
+        if (this.#withdrawn.has(publication.id)) return undefined;
+        return Promise.all(this.emit("publication", { ...publication, channel: name }));
+      }),
+      channel.on("gap", (gap) => this.emit("gap", { channel: name, gap })),
+      channel.on("error", (error) => this.emit("error", error)),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+}
