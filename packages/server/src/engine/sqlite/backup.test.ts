@@ -64,8 +64,9 @@ const refusal = (to: string): Promise<string> =>
 test("a backup holds everything up to one moment, in one tidy file, while publishes go on", async () => {
   engine = await open();
   await engine.publish(items(3_000));
-  await engine.saveRecords([{ kind: "key", id: "a", data: "1" }]);
-  await engine.savePositions([{ device: "d", channel: "c0", position: { epoch: "e", offsets: [1, 2, 3] } }]);
+  await engine.saveRecords([{ kind: "key", id: "a", data: "1", labels: ["x", "y"] }]);
+  const position = { epoch: "e", offsets: [1, 2, 3] } as const;
+  await engine.savePositions([{ device: "d", channel: "c0", position, sent: [2, 2, 3] }]);
   const before = await idsOf(engine);
   const done = engine.backup(path).then(() => "done");
   let during = 0;
@@ -90,8 +91,9 @@ test("a backup holds everything up to one moment, in one tidy file, while publis
     expect(await other.channel(channel)).toMatchObject({ offset: there, count: there });
   }
   expect((await other.top("c0")).epoch).toBe((await engine.top("c0")).epoch);
-  expect(await other.records("key", "", 10)).toEqual([{ kind: "key", id: "a", data: "1" }]);
-  expect((await other.positionsOf("d")).get("c0")).toEqual({ epoch: "e", offsets: [1, 2, 3] });
+  expect(await other.labelled("key", "y", "", 10)).toEqual(await engine.records("key", "", 10));
+  expect(await other.countLabelled("key", "x")).toBe(1);
+  expect((await other.positionsOf("d")).get("c0")).toEqual({ ...position, sent: [2, 2, 3] });
   await other.close();
 });
 

@@ -5,9 +5,12 @@
 import { describe, expect, test } from "bun:test";
 import { EngineError, IDEMPOTENCY_MS, type Retention } from "../engine.ts";
 import { type On, type OpenEngine, type Rig, readAll, request, together, withEngine } from "./bed.ts";
+import { describeDevices } from "./devices.ts";
 import { describeGuarded } from "./guarded.ts";
+import { describeLabels } from "./labels.ts";
 import { describeProperties } from "./properties.ts";
 import { describeRecords } from "./records.ts";
+import { describeSingle } from "./single.ts";
 
 export function describeEngine(name: string, open: OpenEngine): void {
   describe(`${name} engine`, () => {
@@ -19,7 +22,10 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeRetention(on);
     describeRest(on);
     describeRecords(on);
+    describeLabels(on);
     describeGuarded(on);
+    describeSingle(on);
+    describeDevices(on);
     describeProperties(open);
   });
 }
@@ -235,23 +241,6 @@ function describeRest(on: On): void {
     for (const name of ["unstored", "void", "ne", ""]) expect(await engine.channel(name)).toBeUndefined();
   });
 
-  on("positions only move on within an epoch, and a new epoch replaces them", async ({ engine }) => {
-    const save = (epoch: string, offsets: readonly [number, number, number], channel = "news") =>
-      engine.savePositions([{ device: "d", channel, position: { epoch, offsets } }]);
-    await save("one", [5, 2, 0]);
-    await save("one", [3, 4, 0]);
-    await save("one", [1, 1, 1], "other");
-    const expected = (news: object) =>
-      new Map([
-        ["news", news],
-        ["other", { epoch: "one", offsets: [1, 1, 1] }],
-      ] as never);
-    expect(await engine.positionsOf("d")).toEqual(expected({ epoch: "one", offsets: [5, 4, 0] }) as never);
-    await save("two", [1, 0, 0]);
-    expect(await engine.positionsOf("d")).toEqual(expected({ epoch: "two", offsets: [1, 0, 0] }) as never);
-    expect((await engine.positionsOf("nobody")).size).toBe(0);
-  });
-
   on("each commit of publications is measured once, with its size", async (rig) => {
     const { engine, item, commits, measured } = rig;
     await Promise.all([engine.publish([item(), item()]), engine.publish([item()])]);
@@ -283,10 +272,15 @@ function describeRest(on: On): void {
       () => engine.read("news", request(clock)),
       () => engine.channels("", 1),
       () => engine.channel("news"),
+      () => engine.publication("p1"),
+      () => engine.withdraw("news", 1),
       () => engine.positionsOf("d"),
       () => engine.savePositions([]),
+      () => engine.removeDevice("d", [], []),
       () => engine.record("key", "a"),
       () => engine.records("key", "", 1),
+      () => engine.labelled("key", "x", "", 1),
+      () => engine.countLabelled("key", "x"),
       () => engine.due("key", 1, 1),
       () => engine.saveRecords([]),
       () => engine.backup("/nowhere"),
