@@ -25,8 +25,6 @@ import {
 /** A publication, as much of it as has to be known until it is acknowledged. */
 export interface Sent extends Counted {
   readonly target: string | undefined;
-  /** Whether catch-up may leave it out: it expires, or a later one may take its place. */
-  readonly maySkip: boolean;
   /** Whether it is kept who has it. */
   readonly isNamed: boolean;
   /** By what one of a user's devices takes it from the others. */
@@ -81,9 +79,8 @@ export class Receipts {
   sentOf({ id, channel, offset, lane, timeMs, target, expiresAtMs, meta }: Accepted): Sent {
     const isDirect = channel.startsWith("$") && channel !== EVERYONE;
     const withdrawOn = isDirect ? withdrawOnIn(meta) : undefined;
-    const maySkip = expiresAtMs !== undefined || withdrawOn !== undefined || meta.includes('"collapseKey":');
     const isNamed = isDirect || meta.includes('"receipts":true');
-    return { id, channel, offset, lane, timeMs, target, expiresAtMs, maySkip, isNamed, withdrawOn };
+    return { id, channel, offset, lane, timeMs, target, expiresAtMs, isNamed, withdrawOn };
   }
 
   /**
@@ -96,7 +93,7 @@ export class Receipts {
     const record = await this.#ports.engine.record(COUNTS, id);
     if (record === undefined) return undefined;
     const { channel, offset, timeMs, lane } = JSON.parse(record.data) as KeptCounts;
-    const nothing = { target: undefined, expiresAtMs: undefined, maySkip: true, withdrawOn: undefined };
+    const nothing = { target: undefined, expiresAtMs: undefined, withdrawOn: undefined };
     return { id, channel, offset, timeMs, lane, isNamed: false, ...nothing };
   }
 

@@ -107,6 +107,23 @@ export class Standing {
     this.#moveTo(channel, offsets);
   }
 
+  /**
+   * The client says that it stands at `to`, further than is known here: an ack did not arrive. `publications` are what is
+   * kept of what lies between.
+   */
+  resume(channel: Channel, to: Offsets, publications: readonly Accepted[]): void {
+    const { receipts } = this.#ports;
+    const before = this.#offsets(channel);
+    for (const publication of publications) {
+      const { lane, offset } = publication;
+      if (offset <= before[lane] || offset > to[lane]) continue;
+      const sent = receipts.sentOf(publication);
+      if (offset > this.#sent[lane]) receipts.sentTo(sent, this.#device.id);
+      receipts.received(sent, this.#device.id);
+    }
+    this.#moveTo(channel, furthest(before, to));
+  }
+
   /** It stands at `offsets`, whatever it was sent: it begins there, or does not want what lies before. */
   place(channel: Channel, offsets: Offsets): void {
     this.#moveTo(channel, furthest(this.#offsets(channel), offsets));
@@ -164,6 +181,11 @@ export class Standing {
     this.#isOverfull = true;
   }
 
+  /** Whether it may have been sent to the device at all. */
+  wasSent(sent: Sent): boolean {
+    return this.isSentLive(sent) || (sent.offset > 0 && sent.offset <= this.#sent[sent.lane]);
+  }
+
   /** What of that which it was sent lies between. */
   #acknowledged(channel: Channel, before: Offsets, offsets: Offsets): Sent[] {
     const isBetween = ({ lane, offset }: Sent) => offset > before[lane] && offset <= offsets[lane];
@@ -174,26 +196,13 @@ export class Standing {
       found.push(sent);
       written?.delete(sent.offset);
     }
-    const already = found.length > 0 ? new Set(found.map(({ offset }) => offset)) : undefined;
     const { recent } = channel;
     for (let at = recent.length - 1; at >= 0; at--) {
       const sent = recent[at] as Sent;
-      if (sent.offset <= Math.min(...before)) break;
-      if (isBetween(sent) && already?.has(sent.offset) !== true && this.#isAcknowledged(sent))
-        found.push(sent);
+      if (sent.offset <= this.#liveFrom) break;
+      if (isBetween(sent) && this.isSentLive(sent)) found.push(sent);
     }
     return found;
-  }
-
-  /** Whether it may have been sent to the device at all. */
-  wasSent(sent: Sent): boolean {
-    return this.isSentLive(sent) || (sent.offset > 0 && sent.offset <= this.#sent[sent.lane]);
-  }
-
-  /** Live; or to an earlier connection, whose acknowledgement did not arrive, if nothing can have had it skipped. */
-  #isAcknowledged(sent: Sent): boolean {
-    if (this.isSentLive(sent)) return true;
-    return sent.offset <= this.#sent[sent.lane] && !sent.maySkip && isFor(sent.target, this.#device.tags);
   }
 }
 

@@ -91,8 +91,7 @@ export class V1Subscriptions {
     }
     const after = start?.epoch === epoch ? start.offsets : START;
     const { standing } = subscription;
-    // What the client has, it had before its acks could say so.
-    if (said?.epoch === epoch && standing?.position !== undefined) standing.handle(channel, said.offsets);
+    if (said?.epoch === epoch) await this.#makeUp(subscription, said.offsets);
     standing?.place(channel, start === undefined ? together(channel.delivered) : after);
     await connected?.begin([channel]);
     if (subscription.hasEnded) throw new Refused("not_subscribed", "unsubscribed meanwhile");
@@ -116,6 +115,16 @@ export class V1Subscriptions {
     if (isLed) this.#releaseSoon();
     if (start === undefined) return subscription.goLive();
     void this.#catchUp(subscription, after);
+  }
+
+  /** What the client has beyond what it is known to have, it was sent: its acks did not arrive. */
+  async #makeUp({ channel, standing }: Subscription, said: Offsets): Promise<void> {
+    const kept = standing?.position;
+    if (standing === undefined || kept?.epoch !== channel.epoch) return;
+    if (!said.some((offset, lane) => offset > (kept.offsets[lane] ?? 0))) return;
+    const page = await this.#context.pages.page(channel.name, kept.offsets, Math.max(...said));
+    const view = { codec: v1Codec, isUrgentOnly: false, tags: this.#session.connected?.tags };
+    standing.resume(channel, said, page.publicationsFor(view));
   }
 
   /** Where it begins: the further one of what the client and what the server knows; `undefined` for now. */
