@@ -41,6 +41,11 @@ export function grantsNothing(grants: Grants): boolean {
   return GRANTS.every((name) => grants[name].length === 0);
 }
 
+/** Without the lists that are empty. */
+export function saidGrants(grants: Grants): Partial<Grants> {
+  return Object.fromEntries(Object.entries(grants).filter(([, patterns]) => patterns.length > 0));
+}
+
 /** In words: `subscribe news/*, alerts; publish orders`. */
 export function describeGrants(grants: Partial<Grants>, isAdmin: boolean): string {
   if (isAdmin) return "everything";

@@ -4,7 +4,7 @@ import { ConfigError } from "../config.ts";
 import { machineTimeZone, timestampFormat } from "../lib/timestamp.ts";
 import { command } from "./command.ts";
 import { endpointFlags, jsonFlag, readEndpoint } from "./endpoint.ts";
-import { describeGrants, grantFlags, grantsNothing, readExpiry, readGrants } from "./grants.ts";
+import { describeGrants, grantFlags, grantsNothing, readExpiry, readGrants, saidGrants } from "./grants.ts";
 import { DONE } from "./help.ts";
 import { Api, type RequestOptions } from "./http.ts";
 import { patiently } from "./progress.ts";
@@ -109,7 +109,7 @@ const addToken = command({
     const { expires } = flags;
     const expiresAt = expires && new Date(readExpiry(expires, io.clock.wallMs())).toISOString();
     const api = new Api(readEndpoint(flags, io), io);
-    const body = { name, ...present(grants), ...(admin && { admin }), ...(expiresAt && { expiresAt }) };
+    const body = { name, ...saidGrants(grants), ...(admin && { admin }), ...(expiresAt && { expiresAt }) };
     const answer = await patiently(io, api.url, api.json("POST", "/v1/tokens", made, { body }));
     if (flags.json !== undefined) io.out(JSON.stringify(answer));
     else {
@@ -123,11 +123,6 @@ const addToken = command({
     return DONE;
   },
 });
-
-/** Without the lists that are empty. */
-function present<Lists extends Readonly<Record<string, readonly string[]>>>(lists: Lists): Partial<Lists> {
-  return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0)) as Partial<Lists>;
-}
 
 const revokeToken = command({
   name: "tokens revoke",

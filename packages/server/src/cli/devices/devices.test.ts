@@ -12,6 +12,7 @@ const phone = {
   appVersion: "2.4.1",
   timeZone: "Asia/Shanghai",
   tags: ["beta", "staff"],
+  subscribe: ["news/*"],
   user: "ann",
   webPush: { endpoint: "https://push.example/secret-part" },
   createdAt: TIME,
@@ -92,6 +93,7 @@ test("show: what is known, where it is found without the secret part, and its sw
     "app version  2.4.1",
     "time zone    Asia/Shanghai",
     "tags         beta, staff",
+    "may          subscribe news/*",
     "web push     push.example",
     `made at      ${momentOf(TIME)}`,
     `last seen    ${momentOf(TIME)}`,
@@ -106,7 +108,7 @@ test("show: what is known, where it is found without the secret part, and its sw
 
 test("register: standard output is the token alone", async () => {
   const flags = ["--user", "ann", "--tag", "a", "--tag", "b", "--platform", "kiosk", "--app-version", "1"];
-  const more = ["--locale", "de-AT", "--time-zone", "Europe/Vienna"];
+  const more = ["--locale", "de-AT", "--time-zone", "Europe/Vienna", "--subscribe", "news/*, alerts"];
   const { code, out, err, asked, bodies } = await run(["register", ...flags, ...more], () =>
     answerWith(issued, 201),
   );
@@ -120,6 +122,7 @@ test("register: standard output is the token alone", async () => {
       appVersion: "1",
       locale: "de-AT",
       timeZone: "Europe/Vienna",
+      subscribe: ["news/*", "alerts"],
     },
   ]);
   const { out: json, bodies: none } = await run(["register", "--json"], () => answerWith(issued, 201));
@@ -256,6 +259,7 @@ test.each([
   [["list", "--count", "0"], '--count "0": expected a whole number from 1'],
   [["receipts", "m", "--count", "many"], '--count "many": expected'],
   [["register", "--user", "a b"], '--user "a b": a user is named by'],
+  [["register", "--subscribe", "a b"], '--subscribe "a b": expected a channel or a pattern'],
   [["register", "--time-zone", "Asia/Shangai"], '--time-zone "Asia/Shangai": no such time zone'],
   [["set", "d_phone"], "say what is to change"],
   [["set", "d_phone", "--remove", "id"], '--remove "id": expected user, tag'],

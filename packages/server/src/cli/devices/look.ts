@@ -1,6 +1,7 @@
 /** `carillon devices list`, `show` and `export`: who there is, and what is kept of them. */
 import { command } from "../command.ts";
 import { endpointFlags, jsonFlag, readEndpoint } from "../endpoint.ts";
+import { describeGrants, grantsNothing } from "../grants.ts";
 import { DONE } from "../help.ts";
 import { Api } from "../http.ts";
 import { patiently } from "../progress.ts";
@@ -73,7 +74,16 @@ export const showDevice = command({
 });
 
 function linesOf(found: Device): readonly string[] {
-  const { tags = [], webPush, unifiedPush } = found;
+  const {
+    tags = [],
+    webPush,
+    unifiedPush,
+    subscribe = [],
+    publish = [],
+    history = [],
+    presence = [],
+  } = found;
+  const grants = { subscribe, publish, history, presence };
   return fieldsOf({
     id: found.id,
     registered: found.registered ? "yes" : "no",
@@ -83,6 +93,7 @@ function linesOf(found: Device): readonly string[] {
     locale: found.locale,
     "time zone": found.timeZone,
     tags: tags.length === 0 ? undefined : tags.join(", "),
+    may: grantsNothing(grants) ? undefined : describeGrants(grants, false),
     "web push": webPush && hostOf(webPush.endpoint),
     unifiedpush: unifiedPush && hostOf(unifiedPush.endpoint),
     "made at": momentOf(found.createdAt),

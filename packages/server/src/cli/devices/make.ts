@@ -3,6 +3,7 @@ import { ConfigError } from "../../config.ts";
 import { printable } from "../../lib/printable.ts";
 import { command } from "../command.ts";
 import { endpointFlags, jsonFlag, readEndpoint } from "../endpoint.ts";
+import { grantFlags, readGrants, saidGrants } from "../grants.ts";
 import { DONE } from "../help.ts";
 import { Api } from "../http.ts";
 import { patiently } from "../progress.ts";
@@ -16,12 +17,13 @@ export const registerDevice = command({
   text: [
     "Registers a device and prints its token, this once: the server keeps only what it takes to recognise it. Its ID goes to standard error, so a script can take the token as it is.",
     "Apps do this by themselves; this is for a device whose token you put there, or of which you know the user.",
+    "Its token may what everybody may, unless --subscribe, --publish, --history or --presence say what it may.",
   ],
   args: [],
-  flags: { ...fieldFlags, ...endpointFlags, ...jsonFlag },
+  flags: { ...fieldFlags, ...grantFlags, ...endpointFlags, ...jsonFlag },
   examples: ["TOKEN=$(carillon devices register --platform kiosk --user shop-17 --tag lobby)"],
   async run({ flags }, io) {
-    const body = readFields(flags);
+    const body = { ...readFields(flags), ...saidGrants(readGrants(flags)) };
     const api = new Api(readEndpoint(flags, io), io);
     const made = await patiently(io, api.url, api.json("POST", "/v1/devices", credentials, { body }));
     if (flags.json !== undefined) io.out(JSON.stringify(made));

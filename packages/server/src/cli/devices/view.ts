@@ -2,6 +2,7 @@
 import { z } from "zod";
 
 const text = z.string().optional();
+const patterns = z.array(z.string()).optional();
 const endpoint = z.looseObject({ endpoint: z.string() }).optional();
 
 export const device = z.looseObject({
@@ -15,6 +16,10 @@ export const device = z.looseObject({
   user: text,
   webPush: endpoint,
   unifiedPush: endpoint,
+  subscribe: patterns,
+  publish: patterns,
+  history: patterns,
+  presence: patterns,
   createdAt: z.string(),
   lastSeenAt: z.string(),
   connected: z.boolean(),
