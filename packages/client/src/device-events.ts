@@ -21,7 +21,7 @@ export interface DeviceEvents {
   publication: InboxPublication;
   /** Something of the inbox cannot be had any more. */
   gap: { readonly channel: string; readonly gap: Gap };
-  /** The id of a publication that is not to be shown any more: another of the user's devices has handled it. */
+  /** The id of a publication that is not to be shown any more: another of the user's devices has handled it, and this one has not. */
   withdrawn: string;
   /** How a push switch stands: when it is first known, and whenever it changes, whoever changed it. */
   switch: { readonly channel: string } & PushSwitch;

@@ -136,6 +136,27 @@ describe("what another of the user's devices has handled", () => {
     expect(server.asked("ack").at(-1)?.position.offset).toEqual([0, 4, 0]);
   });
 
+  test("but not if this one has, too: by returning from its listener, by hand, or by reading", async () => {
+    const withdrawOn = "ack";
+    const auto = startDevice();
+    auto.listen();
+    await auto.server.settle();
+    await sendTo(auto.server, "$all", publication(1, { withdrawOn }), publication(2, { withdrawOn: "read" }));
+    await sendTo(auto.server, "$all", withdrawal("p1"), withdrawal("p2"));
+    expect(auto.told.withdrawn).toEqual(["p2"]);
+
+    const { server, told, device, listen } = startDevice({ acks: "manual" });
+    listen();
+    await server.settle();
+    const sent = [1, 2, 3].map((offset) => publication(offset, { withdrawOn }));
+    await sendTo(server, "$all", ...sent, publication(4, { withdrawOn: "read" }));
+    // This one and those before it.
+    told.publication[1]?.ack();
+    void device.read({ channel: "$all", id: "p4" });
+    await sendTo(server, "$all", ...["p1", "p2", "p3", "p4"].map(withdrawal));
+    expect(told.withdrawn).toEqual(["p3"]);
+  });
+
   test("is remembered for as many as may wait, and no more", async () => {
     const { server, told, listen } = startDevice();
     listen();

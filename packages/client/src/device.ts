@@ -11,7 +11,7 @@
  *
  * It registers by itself, once, when it first has a connection; the store keeps who it is.
  */
-import type { PushSwitch, ServerFrame } from "@carillon/protocol/frames";
+import type { Publication, PushSwitch, ServerFrame } from "@carillon/protocol/frames";
 import { socketUrl } from "./address.ts";
 import { Carillon } from "./client.ts";
 import type { Answer } from "./commands.ts";
@@ -21,6 +21,7 @@ import { Emitter } from "./emitter.ts";
 import { Identities, isFinal } from "./identity.ts";
 import { systemPlatform } from "./platform.ts";
 import { Reads } from "./reads.ts";
+import { RecentIds } from "./recent-ids.ts";
 import { memoryStore } from "./stores.ts";
 
 export type * from "./device-events.ts";
@@ -29,8 +30,9 @@ export * from "./index.ts";
 
 /** What the server closes with when it does not take the token. */
 const UNAUTHORIZED = 4500;
-/** Withdrawn publications that are remembered, as they may wait here still; as many as are known as seen. */
-const REMEMBERED = 1_000;
+
+/** Publications of a channel that wait for the app's `ack`, as far as is kept which these are. */
+const MOST_OPEN = 1_000;
 
 export class Device extends Emitter<DeviceEvents> {
   /** The connection, for channels and everything else. */
@@ -46,7 +48,10 @@ export class Device extends Emitter<DeviceEvents> {
   #inbox: readonly string[] = [];
   /** Ends listening, by channel of the inbox. */
   readonly #listening = new Map<string, () => void>();
-  readonly #withdrawn = new Set<string>();
+  /** Publications that may wait here still, but are not to be handed out. */
+  readonly #withdrawn = new RecentIds();
+  /** Publications that this device has handled itself: that withdraws them from the others, not from here. */
+  readonly #handled = new RecentIds();
   readonly #switches = new Map<string, PushSwitch>();
   readonly #reads: Reads;
 
@@ -119,6 +124,7 @@ export class Device extends Emitter<DeviceEvents> {
    * @throws {CarillonError} by rejection: what the server answered, or `too_many_pending` when 1,000 wait.
    */
   read({ channel, id }: Pick<InboxPublication, "channel" | "id">): Promise<void> {
+    this.#handled.add(id);
     return this.#reads.add(channel, id);
   }
 
@@ -185,9 +191,8 @@ export class Device extends Emitter<DeviceEvents> {
       case "publication": {
         const { withdraws } = frame.publication;
         if (withdraws === undefined) break;
-        const [oldest = ""] = this.#withdrawn.add(withdraws);
-        if (this.#withdrawn.size > REMEMBERED) this.#withdrawn.delete(oldest);
-        this.emit("withdrawn", withdraws);
+        this.#withdrawn.add(withdraws);
+        if (!this.#handled.has(withdraws)) this.emit("withdrawn", withdraws);
         return true;
       }
     }
@@ -226,10 +231,23 @@ export class Device extends Emitter<DeviceEvents> {
   #listenTo(name: string): () => void {
     const { acks } = this.#options;
     const channel = this.carillon.channel(name, { ...(acks && { acks }) });
+    /** Handed out and not acknowledged. */
+    const open: Publication[] = [];
+    const handled = (last: Publication) => {
+      for (const { id, withdrawOn } of open.splice(0, open.indexOf(last) + 1)) {
+        if (withdrawOn === "ack") this.#handled.add(id);
+      }
+    };
     const stops = [
-      channel.on("publication", (publication) => {
-        if (this.#withdrawn.has(publication.id)) return undefined;
-        return Promise.all(this.emit("publication", { ...publication, channel: name }));
+      channel.on("publication", async (publication) => {
+        if (this.#withdrawn.has(publication.id)) return;
+        if (open.push(publication) > MOST_OPEN) open.shift();
+        const ack = () => {
+          handled(publication);
+          publication.ack();
+        };
+        await Promise.all(this.emit("publication", { ...publication, ack, channel: name }));
+        if (acks !== "manual") handled(publication);
       }),
       channel.on("gap", (gap) => this.emit("gap", { channel: name, gap })),
       channel.on("error", (error) => this.emit("error", error)),

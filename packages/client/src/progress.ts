@@ -11,16 +11,14 @@ import {
   type Position,
   type WirePosition,
 } from "@carillon/protocol/position";
-
-/** Ids that are remembered; enough for what was on its way while a connection was cut. */
-const REMEMBERED = 1_000;
+import { RecentIds } from "./recent-ids.ts";
 
 export type Verdict = "new" | "seen" | "missing";
 
 export class Progress {
   /** Everything up to here has been received; `undefined` before the channel was ever subscribed to. */
   position: Position | undefined;
-  readonly #ids = new Set<string>();
+  #ids = new RecentIds();
 
   /** Decides on a publication and, if it is new, moves on. In a page a jump is no loss. */
   take({ id, offset, prev = 0, urgency = "normal" }: Publication, inPage: boolean): Verdict {
@@ -34,7 +32,7 @@ export class Progress {
       this.position = { ...position, offsets: moved };
     }
     if (this.#ids.has(id)) return "seen";
-    this.#remember(id);
+    this.#ids.add(id);
     return "new";
   }
 
@@ -48,12 +46,7 @@ export class Progress {
   /** The position and ids of before mean nothing any more. */
   forget(): void {
     this.position = undefined;
-    this.#ids.clear();
-  }
-
-  #remember(id: string): void {
-    const [oldest = ""] = this.#ids.add(id);
-    if (this.#ids.size > REMEMBERED) this.#ids.delete(oldest);
+    this.#ids = new RecentIds();
   }
 }
 
