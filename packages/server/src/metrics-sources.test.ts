@@ -12,7 +12,7 @@ const section = operations.slice(operations.indexOf("\n## Metrics\n"), operation
 function setUp() {
   const clock = new VirtualClock();
   const metrics = createMetrics();
-  const figures = { connections: { text: 2, v1: 3, sse: 0 }, subscriptions: 7, watchedChannels: 4 };
+  const figures = { connections: { text: 2, v1: 3, sse: 0 }, subscriptions: 7, watchedChannels: 4, devices: 6 };
   const webhooks = { waiting: 5 };
   const stop = watch(metrics, { hub: { figures }, webhooks, clock });
   const read = async () => parseExposition(await metrics.text());
@@ -68,13 +68,15 @@ test("figures are read when they are asked for", async () => {
       sampleOf(families, "carillon_subscriptions"),
       sampleOf(families, "carillon_channels_watched"),
       sampleOf(families, "carillon_webhooks_waiting"),
+      sampleOf(families, "carillon_devices_connected"),
     ];
   };
-  expect(await told()).toEqual([2, 3, 7, 4, 5]);
+  expect(await told()).toEqual([2, 3, 7, 4, 5, 6]);
   figures.connections.text = 0;
   figures.subscriptions = 6;
   webhooks.waiting = 0;
-  expect(await told()).toEqual([0, 3, 6, 4, 0]);
+  figures.devices = 1;
+  expect(await told()).toEqual([0, 3, 6, 4, 0, 1]);
 });
 
 test("a counter that may alarm is there before its first count", async () => {

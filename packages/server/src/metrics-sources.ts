@@ -30,6 +30,9 @@ export function watch(metrics: Metrics, { hub, webhooks, clock }: MetricsSources
   metrics.gauge("carillon_channels_watched", "Channels that somebody is subscribed to now.", () => {
     return hub.figures.watchedChannels;
   });
+  metrics.gauge("carillon_devices_connected", "Devices that have a connection now.", () => {
+    return hub.figures.devices;
+  });
   metrics.gauge("carillon_webhooks_waiting", "Events neither posted nor given up yet.", () => {
     return webhooks?.waiting ?? 0;
   });

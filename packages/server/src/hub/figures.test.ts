@@ -51,6 +51,7 @@ test("connections, subscriptions and channels are those there are, whoever comes
           connections: { text: of("text"), v1: of("v1"), sse: 0 },
           subscriptions: channels.length,
           watchedChannels: new Set(channels).size,
+          devices: 0,
         });
       }
     }),

@@ -29,6 +29,7 @@ import type { FanOut, Outbound } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { PublishRates } from "./publish-rates.ts";
 import { type ChangesFor, Publisher, type PublishItem } from "./publisher.ts";
+import { startReceiptSweep } from "./receipt-sweep.ts";
 import { Receipts, type Sent } from "./receipts.ts";
 import type { Session, SessionContext, SessionInfo } from "./session.ts";
 import { wasSlow } from "./slow-readers.ts";
@@ -81,6 +82,7 @@ export class Hub {
   readonly #speakers: Record<ConnectionEvent["protocol"], number> = { text: 0, v1: 0, sse: 0 };
   readonly #events: EventSink;
   readonly #stopLiveness: CancelTimer;
+  readonly #stopSweep: CancelTimer;
 
   constructor(ports: HubPorts) {
     const {
@@ -139,6 +141,7 @@ export class Hub {
       identified: (session) => this.#identified(session),
     };
     this.#stopLiveness = startLiveness({ ...ports, sessions: this.#sessions });
+    this.#stopSweep = startReceiptSweep({ receipts, clock, log });
   }
 
   get connections(): number {
@@ -147,8 +150,9 @@ export class Hub {
 
   /** Figures for those who watch the server; nothing is counted for them when they ask. */
   get figures() {
-    const { size, subscriptions } = this.#context.channels;
-    return { connections: this.#speakers, subscriptions, watchedChannels: size };
+    const { channels, devices } = this.#context;
+    const { size: watchedChannels, subscriptions } = channels;
+    return { connections: this.#speakers, subscriptions, watchedChannels, devices: devices.size };
   }
 
   /** A plain-text client has connected. It is subscribed to its channels at once. */
@@ -250,7 +254,7 @@ export class Hub {
   }
 
   /** What became of publications. */
-  get receipts(): Pick<Receipts, "funnel" | "of" | "ofDevice" | "forgetOld"> {
+  get receipts(): Pick<Receipts, "funnel" | "of" | "ofDevice"> {
     return this.#context.receipts;
   }
 
@@ -318,6 +322,7 @@ export class Hub {
   /** Ends all sessions with 1012, on which clients come back. */
   close(): void {
     this.#stopLiveness();
+    this.#stopSweep();
     this.#context.expiry.stop();
     this.#context.devices.stop();
     for (const session of this.#sessions) session.close(CloseCode.serviceRestart, "server restarts");
