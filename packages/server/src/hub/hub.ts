@@ -13,6 +13,7 @@ import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import { Rates } from "../lib/rate.ts";
 import type { Authenticate } from "./access.ts";
 import { Channels } from "./channels.ts";
 import { DevicePositions } from "./device-positions.ts";
@@ -62,6 +63,12 @@ export interface HubPorts {
   /** In which channels members are told who comes and goes. */
   readonly announcesPresence: (channel: string) => boolean;
 }
+
+/**
+ * What one device may say a second of publications that were read, each some 30 µs of the server's time; a change of a switch,
+ * which is a write, counts for ten. Apps need a hundredth of it.
+ */
+const DEVICE_PER_SECOND = 200;
 
 export { EngineError } from "../engine/engine.ts";
 
@@ -137,6 +144,7 @@ export class Hub {
       presence: new Presence(channels, announcesPresence),
       publisher: new Publisher({ engine, clock, nextId, metrics, changesFor }),
       publishRates: new PublishRates(ports),
+      deviceRates: new Rates(clock, () => DEVICE_PER_SECOND),
       expiry: new Expiry(clock),
       identified: (session) => this.#identified(session),
     };

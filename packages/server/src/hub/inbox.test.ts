@@ -433,6 +433,26 @@ describe("what one of a user's devices has", () => {
   });
 });
 
+describe("a device that says too much", () => {
+  test("is told to wait, and others are not", async () => {
+    const hub = await setUpHub();
+    const phone = await register(hub);
+    const client = await phone.v1(["push"]);
+    const other = await (await register(hub)).v1();
+    const publications = Array.from({ length: 100 }, (_, index) => `p${index}`);
+    const read = { type: "read", id: 90, channel: "$all", publications };
+    for (let times = 0; times < 4; times++) await say(client, read);
+    for (let turn = 0; turn < 20; turn++) await settle();
+    const answers = frames(client).filter(({ id }) => id === 90);
+    expect(answers.map(({ type }) => type).sort()).toEqual(["error", "read", "read", "read"]);
+    const off = { type: "switch", id: 91, channel: "push", push: false };
+    expect(await say(client, off)).toMatchObject([{ type: "error", code: "rate_limited" }]);
+    expect(await say(other, { ...read, publications: ["p1"] })).toEqual([{ type: "read", id: 90 }]);
+    hub.clock.advance(2_000);
+    expect((await say(client, off)).at(-1)).toMatchObject({ type: "switched", push: false });
+  });
+});
+
 describe("with urgentFirst", () => {
   test("what is urgent in any channel comes first, and each channel in order", async () => {
     const hub = await setUpHub();

@@ -8,6 +8,7 @@ import type { Member } from "@carillon/protocol/frames";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import type { Rates } from "../lib/rate.ts";
 import type { Access, Authenticate } from "./access.ts";
 import type { Channels } from "./channels.ts";
 import type { DevicePositions } from "./device-positions.ts";
@@ -44,6 +45,8 @@ export interface SessionContext {
   readonly limits: Readonly<Limits>;
   /** Publications by who publishes. */
   readonly publishRates: PublishRates;
+  /** What devices say of themselves and of publications, by device. */
+  readonly deviceRates: Rates;
   readonly metrics: Metrics;
   /** It is known who a session is for and what it may do. */
   readonly identified: (session: Session) => void;

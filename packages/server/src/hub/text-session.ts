@@ -6,6 +6,7 @@
  * no acks, so the position moves up to what had been written before the client's last sign of life or its orderly close;
  * after a silent death the rest is written again.
  */
+import { CloseCode } from "@carillon/protocol/codes";
 import { type Offsets, START, together } from "@carillon/protocol/position";
 import { decodeText, encodeReceived, type TextCommand } from "@carillon/protocol/text";
 import type { Access } from "./access.ts";
@@ -112,7 +113,7 @@ export class TextSession extends Session<TextInfo> {
   async #meet(connected: ConnectedDevice): Promise<void> {
     try {
       await connected.ready;
-      if (this.hasEnded) return;
+      if (await this.#isTurnedAway()) return;
       const inbox = connected.device === undefined ? [] : inboxOf(connected.device);
       this.#subscriptions.push(...this.#join(inbox));
       for (const subscription of this.#subscriptions) {
@@ -124,6 +125,15 @@ export class TextSession extends Session<TextInfo> {
       this.#cannotCatchUp(error);
     }
     if (!this.hasEnded) await this.#catchUpAll();
+  }
+
+  /** Whether the token has been withdrawn since it was looked at, before this session was known. */
+  async #isTurnedAway(): Promise<boolean> {
+    const { access, device } = this.info;
+    if (access.device === undefined || this.hasEnded) return this.hasEnded;
+    const isGood = (await this.context.registry.enter(access, device)) !== "forbidden";
+    if (!isGood) this.close(CloseCode.unauthorized, "the token has been withdrawn");
+    return !isGood || this.hasEnded;
   }
 
   async #catchUpAll(): Promise<void> {

@@ -9,6 +9,7 @@ import { MAX_PENDING_COMMANDS } from "@carillon/protocol/limits";
 import { EngineError } from "../engine/engine.ts";
 import type { Access, Authenticated, Grant } from "./access.ts";
 import { inboxOf, type Switch } from "./devices/device.ts";
+import { DeviceRefused } from "./devices/devices.ts";
 import { EarlyFrames } from "./early-frames.ts";
 import { Refreshes } from "./refreshes.ts";
 import { forbidden, Refused, tokenProblem } from "./refused.ts";
@@ -131,13 +132,13 @@ export class V1Session extends Session {
     if (typeof authenticated === "string" || this.hasEnded) return this.#admit(command, authenticated);
     const named = deviceOf(authenticated, command);
     if (named === undefined) return this.#admit(command, authenticated);
+    // Before it is asked whether the token is good: one that is withdrawn meanwhile ends this session.
+    this.#access = authenticated;
     const device = await this.context.registry.enter(authenticated, command.device);
     if (device === "forbidden") return this.#turnAway(command, forbidden(`be ${command.device}`));
     if (this.hasEnded) return undefined;
     this.connected = this.context.devices.enter(named, this);
     this.device = named;
-    // From here on it is a connection of the device's, which a revoked token ends.
-    this.#access = authenticated;
     this.context.identified(this);
     try {
       await this.connected.ready;
@@ -310,6 +311,9 @@ export class V1Session extends Session {
 
   explain(error: unknown): { code: ErrorCode; message: string } {
     if (error instanceof Refused) return { code: error.code, message: error.message };
+    if (error instanceof DeviceRefused && error.code === "too_many_subscriptions") {
+      return { code: error.code, message: error.message };
+    }
     if (error instanceof EngineError)
       return { code: "storage_unavailable", message: "the log is not available" };
     this.context.log.error(`A command failed: ${error}`, this.logFields());

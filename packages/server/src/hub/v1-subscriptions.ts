@@ -20,6 +20,9 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 /** With `urgentFirst`, how long after the last subscription what is not urgent waits: they come in a burst. */
 const URGENT_LEAD_MS = 50;
 
+/** Of what a device may say a second: a switch is kept on disk. */
+const SWITCH_COSTS = 10;
+
 export class V1Subscriptions {
   readonly #session: V1Session;
   readonly #context: SessionContext;
@@ -184,7 +187,7 @@ export class V1Subscriptions {
 
   /** Whose switch is changed, is told once it is kept; it is in force then. */
   async switch({ id, channel, push, quietHours }: Of<"switch">): Promise<Reply> {
-    const { id: device } = this.#device();
+    const { id: device } = this.#device(SWITCH_COSTS);
     const name = switchName(channel);
     const patch = { ...(push !== undefined && { push }), ...(quietHours !== undefined && { quietHours }) };
     const changed = await this.#context.registry.setSwitch(device, name, patch);
@@ -194,7 +197,7 @@ export class V1Subscriptions {
   }
 
   async read({ id, channel, publications }: Of<"read">): Promise<Reply> {
-    const device = this.#device();
+    const device = this.#device(publications.length);
     const standing = device.standingIn(channel);
     for (const publication of publications) {
       const sent = await this.#context.receipts.find(publication);
@@ -207,9 +210,12 @@ export class V1Subscriptions {
     return { type: "read", id };
   }
 
-  #device(): ConnectedDevice {
+  /** The device that says so, if it may say so much more now. */
+  #device(costs: number): ConnectedDevice {
     const { connected } = this.#session;
     if (connected === undefined) throw new Refused("device_required", "this connection is no device's");
+    const waitMs = this.#context.deviceRates.take(connected.id, costs);
+    if (waitMs > 0) throw new Refused("rate_limited", `too much at once; try again in ${waitMs} ms`);
     return connected;
   }
 

@@ -16,6 +16,7 @@ import { type Device, type Switch, switchName, switchOf } from "./device.ts";
 import type { DeviceChange } from "./devices.ts";
 import { isQuiet, nextChange } from "./quiet-hours.ts";
 import { QuietTimer } from "./quiet-timer.ts";
+import { isSameSwitch, switchedChannel } from "./switches.ts";
 
 export interface ConnectedPorts extends StandingPorts {
   readonly clock: Clock;
@@ -262,19 +263,14 @@ export class ConnectedDevices {
 }
 
 /** Tells its sessions which switches are others now. */
-function tellSwitches({ id, sessions }: ConnectedDevice, before: Device, now: Device): void {
+function tellSwitches({ sessions }: ConnectedDevice, before: Device, now: Device): void {
   const names = new Set([...Object.keys(before.subscriptions), ...Object.keys(now.subscriptions)]);
   for (const name of names) {
     const is = switchOf(now, name);
     if (isSameSwitch(switchOf(before, name), is)) continue;
-    const channel = name === "$device" ? `$device/${id}` : name === "$user" ? `$user/${now.user}` : name;
-    for (const session of sessions) session.switchChanged(channel, is);
+    const channel = switchedChannel(now, name);
+    if (channel !== undefined) for (const session of sessions) session.switchChanged(channel, is);
   }
-}
-
-function isSameSwitch(one: Switch, other: Switch): boolean {
-  const [hours, others] = [one.quietHours, other.quietHours];
-  return one.push === other.push && hours?.from === others?.from && hours?.to === others?.to;
 }
 
 function apply(connected: ConnectedDevice): void {
