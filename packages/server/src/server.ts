@@ -24,6 +24,7 @@ import { sharedProbe } from "./gateway/health.ts";
 import { startGateway } from "./gateway/http.ts";
 import { metricsRoute } from "./gateway/metrics-route.ts";
 import { bundlePages } from "./gateway/pages.ts";
+import { registration } from "./gateway/registration.ts";
 import { Webhooks } from "./gateway/webhooks/webhooks.ts";
 import type { Authenticate } from "./hub/access.ts";
 import { ApiKeys } from "./hub/api-keys.ts";
@@ -108,12 +109,14 @@ async function serve(
 ): Promise<RunningServer> {
   const { defaultChannel } = config;
   const limits = limitsOf(config);
+  // What is asked for anew each time; a reload replaces it.
+  let settings: Pick<Config, "forgetDevicesAfter" | "selfRegistration"> = config;
   const apiKeys = await ApiKeys.open(engine, { clock, log });
   const devices: Devices = new Devices({
     engine,
     clock,
     log,
-    forgetAfterMs: () => FORGET_DEVICES_AFTER_MS,
+    forgetAfterMs: () => settings.forgetDevicesAfter,
     mayAnybody: (grant, channel) => {
       const anybody = authenticate(undefined);
       return typeof anybody === "object" && "may" in anybody && anybody.may(grant, channel);
@@ -160,7 +163,13 @@ async function serve(
   const scheduler = new Scheduler({ ...ports, log, onRun });
   const { timeZone } = config;
   const schedules = new Schedules({ ...ports, nextId: timeOrderedIds(clock), timeZone, scheduler });
-  const routes = allRoutes({ hub, apiKeys, schedules, backups });
+  const mayRegister = registration({
+    limits,
+    isOpen: () => settings.selfRegistration === "on",
+    clock,
+    metrics,
+  });
+  const routes = allRoutes({ hub, devices, mayRegister, apiKeys, schedules, backups });
   const rules: { -readonly [Name in keyof HandshakeRules]: HandshakeRules[Name] } = {
     defaultChannel,
     allowedOrigins: config.allowedOrigins,
@@ -203,6 +212,7 @@ async function serve(
     reload(changed) {
       for (const who of access.reload(changed)) hub.withdraw(who);
       Object.assign(limits, limitsOf(changed));
+      settings = changed;
       rules.allowedOrigins = changed.allowedOrigins;
       log.info("Reloaded: keys, origins and limits");
     },
@@ -238,6 +248,7 @@ const LIMITS: Readonly<Record<keyof Limits, true>> = {
   maxBytesPerSecond: true,
   maxPublishesPerSecond: true,
   maxSubscriptions: true,
+  maxRegistrationsPerMinute: true,
 };
 
 function limitsOf(config: Config): Limits {
@@ -256,8 +267,6 @@ async function openEngine(config: Config, log: Log, metrics: Metrics): Promise<E
   if (!keepsFiles(config)) return openMemoryEngine({ clock, retentionOf, onCommit });
   return openSqliteEngine({ dir, clock, log, retentionOf, onCommit });
 }
-
-const FORGET_DEVICES_AFTER_MS = 90 * 86_400_000;
 
 /** The schedule that `--push-every` describes. */
 const PUSH_EVERY = "push-every";

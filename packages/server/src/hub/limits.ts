@@ -20,4 +20,6 @@ export interface Limits {
   maxPublishesPerSecond: number;
   /** Subscriptions of one connection. */
   maxSubscriptions: number;
+  /** Devices that apps register by themselves, a minute from one address; after a quiet minute as many at once. */
+  maxRegistrationsPerMinute: number;
 }

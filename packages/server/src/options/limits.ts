@@ -27,6 +27,7 @@ export const limitOptions = {
     about: "subscriptions of one connection",
     initial: "1000",
   }),
+  "max-registrations-per-minute": count("devices that apps register, a minute from one address", "60"),
   "max-frame": option({
     schema: bytes(1_024, MAX_FRAME_BYTES),
     expects: "a size from 1KB to 64KB",

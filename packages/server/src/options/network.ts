@@ -48,7 +48,9 @@ export const networkOptions = {
     isSecret: true,
   }),
   "webhook-events": option({
-    schema: list.pipe(z.array(z.enum(["connected", "disconnected", "publication", "device_offline", "receipts"]))),
+    schema: list.pipe(
+      z.array(z.enum(["connected", "disconnected", "publication", "device_offline", "receipts"])),
+    ),
     expects: "of connected, disconnected, publication, device_offline and receipts, separated by commas",
     placeholder: "EVENTS",
     about: "which events are posted",

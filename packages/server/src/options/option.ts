@@ -25,10 +25,10 @@ export const option = <Value>(details: Option<Value>): Option<Value> => details;
 export const text = (test: (value: string) => boolean) => z.string().refine(test);
 
 /** A length of time in milliseconds. */
-export const duration = (leastMs: number) =>
+export const duration = (leastMs: number, mostMs = Number.POSITIVE_INFINITY) =>
   z.string().transform((value, context) => {
     const ms = parseDuration(value);
-    if (ms !== undefined && ms >= leastMs) return ms;
+    if (ms !== undefined && ms >= leastMs && ms <= mostMs) return ms;
     context.addIssue("no duration");
     return z.NEVER;
   });

@@ -7,6 +7,7 @@ import { channelPatterns } from "../lib/pattern.ts";
 import { isTimeZone, machineTimeZone } from "../lib/timestamp.ts";
 import { compileContent } from "../schedule/content.ts";
 import { accessOptions } from "./access.ts";
+import { deviceOptions } from "./devices.ts";
 import { limitOptions } from "./limits.ts";
 import { networkOptions } from "./network.ts";
 import { duration, list, type Option, option, text } from "./option.ts";
@@ -150,5 +151,6 @@ export const options = {
   }),
   ...networkOptions,
   ...accessOptions,
+  ...deviceOptions,
   ...limitOptions,
 } as const satisfies Record<string, Option<unknown>>;

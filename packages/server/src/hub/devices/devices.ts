@@ -22,7 +22,14 @@ import { Recipients, turnOfOthers } from "./recipients.ts";
 import { removeDevice } from "./removal.ts";
 import { type DeviceChange, DeviceStore, type Edited } from "./store.ts";
 import { blankDevice, DEVICE, publicPart, type StoredDevice, tagLabel, userLabel } from "./stored.ts";
-import { isSameSwitch, patched, type SwitchPatch, switchedChannel, withSwitches } from "./switches.ts";
+import {
+  DeviceRefused,
+  isSameSwitch,
+  patched,
+  type SwitchPatch,
+  switchedChannel,
+  withSwitches,
+} from "./switches.ts";
 import { deviceAccesses, isHashOf, isOurId, newDeviceId, newToken, parseToken } from "./tokens.ts";
 
 export type { DeviceExport } from "./export.ts";
@@ -208,7 +215,7 @@ export class Devices {
   /**
    * Sets a push switch, of a device that is not registered, too. Switched on, or wanted for the first time, a channel begins
    * now. `channel` is a channel's name, or one of the device's inbox.
-   * @throws {DeviceRefused} by rejection, if it has too many.
+   * @throws {DeviceRefused} by rejection, if it has too many, or was removed.
    * @throws {EngineError} by rejection.
    */
   async setSwitch(id: string, channel: string, patch: SwitchPatch): Promise<Device> {
@@ -230,7 +237,7 @@ export class Devices {
 
   /**
    * Notes that the device has subscribed to these channels, and where it stands in them.
-   * @throws {DeviceRefused} by rejection, if these are too many; then none is noted.
+   * @throws {DeviceRefused} by rejection, if these are too many, or it was removed; then none is noted.
    * @throws {EngineError} by rejection.
    */
   async noteChannels(id: string, begun: ReadonlyMap<string, Position>): Promise<Device> {
@@ -247,7 +254,13 @@ export class Devices {
 
   async #upsert(id: string, edit: (device: StoredDevice) => Promise<Edited | undefined>): Promise<Device> {
     const blank = blankDevice(id, this.#ports.clock.wallMs());
-    const edited = await this.#store.edit(id, (device) => edit(device ?? blank));
+    const edited = await this.#store.edit(id, async (device) => {
+      // One that was removed does not come back by what its app still says.
+      if (device === undefined && isOurId(id)) {
+        throw new DeviceRefused("unknown_device", `there is no device ${id}`);
+      }
+      return edit(device ?? blank);
+    });
     return publicPart(edited ?? blank);
   }
 

@@ -174,3 +174,17 @@ test("a device has at most a thousand, and those it has can be changed", async (
   const { subscriptions } = (await devices.get("phone")) ?? expect.unreachable();
   expect([Object.keys(subscriptions).length, subscriptions["x"]]).toEqual([1_000, { push: false }]);
 });
+
+test("one that was removed does not come back by what its app still says", async () => {
+  const { devices } = setUpDevices();
+  const { device } = await devices.register({}, "admin");
+  const { id } = device;
+  await devices.remove(id);
+  for (const say of [
+    () => devices.setSwitch(id, "news", { push: true }),
+    () => devices.noteChannels(id, begun(["news"])),
+  ]) {
+    await expect(say()).rejects.toMatchObject({ code: "unknown_device" });
+  }
+  expect(await devices.get(id)).toBeUndefined();
+});

@@ -10,7 +10,11 @@ export interface SwitchPatch {
 /** Why something was not done. */
 export class DeviceRefused extends Error {
   override readonly name = "DeviceRefused";
-  readonly code = "too_many_subscriptions";
+  readonly code: "too_many_subscriptions" | "unknown_device";
+  constructor(code: DeviceRefused["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** Switches of one device: its record, some 300 KB with as many of the longest names, is read and written as a whole. */
@@ -27,7 +31,10 @@ export function withSwitches(
   const all = { ...subscriptions, ...added };
   const count = Object.keys(all).length;
   if (count > MAX_SUBSCRIPTIONS && count > Object.keys(subscriptions).length) {
-    throw new DeviceRefused(`a device has at most ${MAX_SUBSCRIPTIONS} subscriptions`);
+    throw new DeviceRefused(
+      "too_many_subscriptions",
+      `a device has at most ${MAX_SUBSCRIPTIONS} subscriptions`,
+    );
   }
   return all;
 }

@@ -50,6 +50,7 @@ export function testLimits(): Limits {
     maxBytesPerSecond: 16 * 1024 * 1024,
     maxPublishesPerSecond: 1_000_000,
     maxSubscriptions: 1_000,
+    maxRegistrationsPerMinute: 100_000,
   };
 }
 

@@ -18,6 +18,7 @@ import { pattern } from "../../../lib/pattern.ts";
 import { Scheduler } from "../../../schedule/scheduler.ts";
 import { Schedules } from "../../../schedule/schedules.ts";
 import { schedulePorts } from "../../../schedule-ports.ts";
+import { registration } from "../../registration.ts";
 import { createApi } from "../api.ts";
 import { allRoutes } from "../routes.ts";
 
@@ -35,6 +36,8 @@ function scriptedToken(token: string) {
 }
 
 export interface Asked {
+  /** The client's. */
+  readonly address?: string;
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
@@ -45,23 +48,27 @@ export async function setUpApi() {
   const authenticate = authenticator({ kinds, defaultChannel: "push", anonymous: true });
   const hub = await setUpHub(undefined, { authenticate });
   const apiKeys = await ApiKeys.open(hub.engine, { clock: hub.clock, log: silentLog });
-  kinds.push(apiKeys.kind);
+  kinds.push(apiKeys.kind, hub.devices.kind);
   const ports = { ...schedulePorts(hub.engine, hub.hub), clock: hub.clock };
   const scheduler = new Scheduler({ ...ports, log: silentLog });
   const nextId = timeOrderedIds(hub.clock);
   const schedules = new Schedules({ ...ports, nextId, timeZone: "UTC", scheduler });
-  const routes = allRoutes({ hub: hub.hub, apiKeys, schedules, backups: undefined });
+  const rules = { selfRegistration: true };
+  const mayRegister = registration({ ...hub, isOpen: () => rules.selfRegistration });
+  const { hub: main, devices } = hub;
+  const routes = allRoutes({ hub: main, devices, mayRegister, apiKeys, schedules, backups: undefined });
   const api = createApi(routes, { authenticate, log: silentLog });
   const request = async (method: string, path: string, init: Asked = {}) => {
-    const { token, ...rest } = init;
+    const { token, address = "203.0.113.9", ...rest } = init;
     const headers = new Headers({ ...rest.headers });
     if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
     const url = new URL(path, "http://push.example");
-    return api(new Request(url.href, { ...rest, method, headers }), url);
+    return api(new Request(url.href, { ...rest, method, headers }), url, undefined, () => address);
   };
   return {
     ...hub,
     routes,
+    rules,
     schedules,
     scheduler,
     request,

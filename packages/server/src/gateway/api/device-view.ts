@@ -1,0 +1,43 @@
+/** What the routes of devices share: which one is meant, and what is told of it. */
+import { z } from "zod";
+import type { Device, Switch } from "../../hub/devices/device.ts";
+import { deviceId } from "./device-schemas.ts";
+import { notFound, type Refusal } from "./route.ts";
+
+export const deviceParams = z.strictObject({ device: deviceId });
+/** To who may know. */
+export const NO_DEVICE = { description: "there is none of this id" };
+
+/** @throws {Refusal} if there is nothing. */
+export function foundOrThrow<Found>(found: Found | undefined, id: string): Found {
+  if (found === undefined) throw noDevice(id);
+  return found;
+}
+
+export function noDevice(id: string): Refusal {
+  return notFound(`there is no device ${id}`);
+}
+
+/** What is told of a device; its subscriptions are asked for by themselves. */
+export function viewOf(device: Device) {
+  const { isRegistered, grants, createdAtMs, lastSeenMs, subscriptions: _, ...rest } = device;
+  const { webPush, unifiedPush, ...fields } = rest;
+  return {
+    registered: isRegistered,
+    ...fields,
+    ...(webPush !== undefined && { webPush: { endpoint: webPush.endpoint } }),
+    ...(unifiedPush !== undefined && { unifiedPush: { endpoint: unifiedPush.endpoint } }),
+    ...grants,
+    createdAt: new Date(createdAtMs).toISOString(),
+    lastSeenAt: new Date(lastSeenMs).toISOString(),
+  };
+}
+
+/** Its switches, as they are told. */
+export function subscriptionsOf({ subscriptions }: Device) {
+  return Object.entries(subscriptions).map(([channel, wanted]) => subscriptionOf(channel, wanted));
+}
+
+export function subscriptionOf(channel: string, { push, quietHours }: Switch) {
+  return { channel, push, ...(quietHours !== undefined && { quietHours }) };
+}
