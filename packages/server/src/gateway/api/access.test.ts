@@ -4,21 +4,28 @@ import { GRANTS } from "../../hub/access.ts";
 import { testAuthenticator } from "../../hub/testing/defaults.ts";
 import { silentLog } from "../../lib/log.ts";
 import { createApi } from "./api.ts";
+import type { Needs } from "./route.ts";
 import { ADMIN_KEY, setUpApi } from "./testing/api-set-up.ts";
 
 const { routes } = await setUpApi();
-const addressed = routes.map(({ description }) => ({
-  needs: description.needs,
-  method: description.method.toUpperCase(),
-  path: description.path.replace("{channel}", "news").replace(/\{\w+\}/g, "x"),
+const addressed = routes.map(({ description: { needs, method, path } }) => ({
+  needs,
+  method: method.toUpperCase(),
+  path: path.replace("{channel}", "news").replace(/\{\w+\}/g, "x"),
+  /** That the path names, and one that begins alike. */
+  channels: path.includes("{device}") ? ["$device/x", "$device/xy"] : ["news", "newspaper"],
 }));
+/** What strangers may ask for; of what they may say, `devices.test.ts` has more. */
+const isOpen = (needs: Needs) => needs === "registration" || needs === "anybody";
 
 test("the table below covers every need there is", () => {
   const needs = new Set(addressed.map((each) => each.needs));
-  expect([...needs].sort()).toEqual(["admin", "history", "presence", "publish", "token"]);
+  const closed = [...needs].filter((each) => !isOpen(each));
+  expect(closed.sort()).toEqual(["admin", "device", "history", "presence", "publish", "token"]);
 });
 
-describe.each(addressed)("$method $path", ({ method, path, needs }) => {
+describe.each(addressed)("$method $path", ({ method, path, needs, channels }) => {
+  const [channel, other] = channels;
   const ask = async (token?: string) => {
     const { request } = await setUpApi();
     const response = await request(method, path, token === undefined ? {} : { token });
@@ -26,8 +33,9 @@ describe.each(addressed)("$method $path", ({ method, path, needs }) => {
   };
   const codeOf = ({ text }: { text: string }) => JSON.parse(text).code;
 
-  test("401 without a token", async () => {
+  test(`${isOpen(needs) ? "let in" : "401"} without a token`, async () => {
     const answer = await ask();
+    if (isOpen(needs)) return expect([401, 403]).not.toContain(answer.status);
     expect(answer.status).toBe(401);
     expect(codeOf(answer)).toBe("token_required");
     expect(answer.headers.get("www-authenticate")).toStartWith("Bearer");
@@ -52,15 +60,15 @@ describe.each(addressed)("$method $path", ({ method, path, needs }) => {
   });
 
   for (const grant of GRANTS) {
-    const isEnough = grant === needs || needs === "token";
+    const isEnough = grant === needs || needs === "token" || isOpen(needs);
     test(`${isEnough ? "let in" : "403"} with ${grant} for this channel`, async () => {
-      const { status } = await ask(`${grant}:news`);
+      const { status } = await ask(`${grant}:${channel}`);
       if (isEnough) expect([401, 403]).not.toContain(status);
       else expect(status).toBe(403);
     });
-    if (needs !== "token") {
+    if (needs !== "token" && !isOpen(needs)) {
       test(`403 with ${grant} for another channel`, async () => {
-        expect((await ask(`${grant}:newspaper`)).status).toBe(403);
+        expect((await ask(`${grant}:${other}`)).status).toBe(403);
       });
     }
   }
@@ -69,10 +77,10 @@ describe.each(addressed)("$method $path", ({ method, path, needs }) => {
     expect([401, 403]).not.toContain((await ask(ADMIN_KEY)).status);
   });
 
-  test(`${method === "GET" ? "let in" : "401"} with the admin key in the query`, async () => {
+  test(`${method === "GET" || isOpen(needs) ? "let in" : "401"} with the admin key in the query`, async () => {
     const { request } = await setUpApi();
     const response = await request(method, `${path}?token=${ADMIN_KEY}`);
-    if (method === "GET") return expect([401, 403]).not.toContain(response.status);
+    if (method === "GET" || isOpen(needs)) return expect([401, 403]).not.toContain(response.status);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ code: "token_required" });
   });
@@ -87,7 +95,8 @@ test("without a token the default channel's history may be read, and nothing els
 
 test("where nobody is let in without a token, that is what is asked for everywhere", async () => {
   const api = createApi(routes, { authenticate: testAuthenticator(false), log: silentLog });
-  for (const { method, path } of [...addressed, { method: "GET", path: "/v1/channels/push/messages" }]) {
+  const closed = addressed.filter(({ needs }) => !isOpen(needs));
+  for (const { method, path } of [...closed, { method: "GET", path: "/v1/channels/push/messages" }]) {
     const url = new URL(path, "http://push.example");
     const response = await api(new Request(url, { method }), url);
     expect([response.status, await response.json()]).toMatchObject([401, { code: "token_required" }]);
