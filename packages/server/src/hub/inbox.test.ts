@@ -337,6 +337,25 @@ describe("receipts", () => {
     expect(await funnel(hub, id)).toMatchObject({ sent: 1, received: 1 });
   });
 
+  test("a channel that a device has left has one recipient less, and a switch that was set stays", async () => {
+    const hub = await setUpHub();
+    const phone = await register(hub);
+    const client = await phone.v1(["push"]);
+    const count = async () => {
+      const [result] = await hub.publish("1");
+      return (await funnel(hub, result?.id ?? "")).recipients;
+    };
+    expect(await count()).toBe(1);
+    await say(client, { type: "unsubscribe", id: 9, channel: "push" });
+    expect(await count()).toBe(0);
+    await say(client, { type: "subscribe", id: 10, channel: "push" });
+    expect(await count()).toBe(1);
+    await say(client, { type: "switch", id: 11, channel: "push", push: false });
+    await say(client, { type: "unsubscribe", id: 12, channel: "push" });
+    await say(client, { type: "subscribe", id: 13, channel: "push" });
+    expect(frames(client).at(-1)).toMatchObject({ type: "subscribed", push: false });
+  });
+
   test("those whom it can no longer reach are expired", async () => {
     const hub = await setUpHub();
     const phone = await register(hub);

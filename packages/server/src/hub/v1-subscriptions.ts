@@ -170,6 +170,9 @@ export class V1Subscriptions {
     if (connected !== undefined) {
       connected.leave(channel);
       this.#context.positions.forget(connected.id, channel);
+      this.#context.registry.leaveChannel(connected.id, channel).catch((error) => {
+        this.#context.log.warn(`A device's channels could not be kept: ${error}`, { device: connected.id });
+      });
     }
     this.#session.note("unsubscribe: 关闭推送", channel);
     return { type: "unsubscribed", id, channel };

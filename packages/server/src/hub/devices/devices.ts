@@ -252,6 +252,18 @@ export class Devices {
     });
   }
 
+  /**
+   * The device has left a channel: publications there are not for it any more. A switch that somebody has set stays.
+   * @throws {EngineError} by rejection.
+   */
+  async leaveChannel(id: string, channel: string): Promise<void> {
+    await this.#store.edit(id, async (device) => {
+      const { [channel]: left, ...subscriptions } = device?.subscriptions ?? {};
+      if (device === undefined || left === undefined || !isSameSwitch(left, { push: true })) return undefined;
+      return { device: { ...device, subscriptions } };
+    });
+  }
+
   async #upsert(id: string, edit: (device: StoredDevice) => Promise<Edited | undefined>): Promise<Device> {
     const blank = blankDevice(id, this.#ports.clock.wallMs());
     const edited = await this.#store.edit(id, async (device) => {
