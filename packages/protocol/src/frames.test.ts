@@ -9,7 +9,8 @@ import {
   parseCommand,
   parseServerFrame,
 } from "./json.ts";
-import { COMMANDS, SERVER_FRAMES } from "./testing/golden.ts";
+import { COMMANDS } from "./testing/golden.ts";
+import { SERVER_FRAMES } from "./testing/golden-server.ts";
 import { WIRE_HISTORY } from "./version.ts";
 
 const commands = Object.values(COMMANDS).flat();

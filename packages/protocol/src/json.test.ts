@@ -13,7 +13,8 @@ import {
 } from "./json.ts";
 import { MAX_DATA_BYTES, MAX_DEPTH } from "./limits.ts";
 import { URGENCIES } from "./position.ts";
-import { COMMANDS, SERVER_FRAMES } from "./testing/golden.ts";
+import { COMMANDS } from "./testing/golden.ts";
+import { SERVER_FRAMES } from "./testing/golden-server.ts";
 
 function errorOf(frame: string) {
   const parsed = parseCommand(frame);
