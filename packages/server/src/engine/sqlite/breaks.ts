@@ -12,8 +12,8 @@ export class Breaks {
   readonly #before;
   readonly #add;
   readonly #trim;
-  /** The id written last, once it is known. */
-  #lastId: string | undefined;
+  /** What was written last. */
+  #last = { id: "", rowid: 0 };
 
   constructor(db: Connection) {
     this.#before = db.prepare("SELECT id FROM publication WHERE rowid < ? ORDER BY rowid DESC LIMIT 1");
@@ -26,15 +26,17 @@ export class Breaks {
 
   /** `id` has been written at `rowid`, the end. */
   note(id: string, rowid: number): void {
-    const lastId = this.#lastId ?? (this.#before.values(rowid) as [string][])[0]?.[0] ?? "";
-    this.#lastId = id;
-    if (id >= lastId) return;
+    // Not the next number: what was written last is there no more, or is another process's.
+    const isNext = rowid === this.#last.rowid + 1;
+    const before = isNext ? this.#last.id : ((this.#before.values(rowid) as [string][])[0]?.[0] ?? "");
+    this.#last = { id, rowid };
+    if (id >= before) return;
     this.#add.run(rowid);
     this.#trim.run();
   }
 
   /** After a rollback. */
   forget(): void {
-    this.#lastId = undefined;
+    this.#last = { id: "", rowid: 0 };
   }
 }

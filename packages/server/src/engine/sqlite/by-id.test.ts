@@ -54,10 +54,20 @@ test("a clock that was set back between two starts hides nothing", async () => {
   await other.close();
 });
 
+test("an id follows what is there, not what was written last and is gone", async () => {
+  const engine = await open();
+  await engine.publish(["5", "6", "9", "1"].map((id) => item(id)));
+  for (const offset of [3, 4]) expect(await engine.withdraw("news", offset)).toBe(true);
+  await engine.publish(["2", "3"].map((id) => item(id)));
+  for (const id of ["5", "6", "2", "3"]) expect(await isFound(engine, id)).toBe(true);
+  await engine.close();
+});
+
 test("in any order, as long as it does not break too often, each is found that is there", async () => {
   const step = fc.oneof(
     fc.record({ publish: fc.array(fc.nat(30), { minLength: 1, maxLength: 6 }) }),
     fc.record({ withdraw: fc.nat(40) }),
+    fc.record({ withdrawLast: fc.integer({ min: 1, max: 5 }) }),
     fc.constant("restart" as const),
     fc.constant("fail" as const),
   );
@@ -78,6 +88,11 @@ test("in any order, as long as it does not break too often, each is found that i
         } else if ("withdraw" in each) {
           await engine.withdraw("news", each.withdraw);
           for (const [id, at] of there) if (at === each.withdraw) there.delete(id);
+        } else if ("withdrawLast" in each) {
+          for (const [id, at] of [...there].slice(-each.withdrawLast)) {
+            await engine.withdraw("news", at);
+            there.delete(id);
+          }
         } else {
           const ids = each.publish.map((prefix, index) => `${10 + prefix}-${offset + index}`);
           await engine.publish(ids.map((id) => item(id)));
@@ -88,7 +103,7 @@ test("in any order, as long as it does not break too often, each is found that i
       for (let prefix = 10; prefix <= 40; prefix++) expect(await isFound(engine, `${prefix}`)).toBe(false);
       await engine.close();
     }),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
 }, 30_000);
 

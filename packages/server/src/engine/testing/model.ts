@@ -1,9 +1,11 @@
 /** The contract once more, as plainly as it can be written: everything in one list, looked through every time. */
-import type { Offsets } from "@carillon/protocol/position";
+import { furthest, type Offsets } from "@carillon/protocol/position";
 import { accepted } from "../accepted.ts";
 import {
   type Accepted,
+  type DevicePosition,
   IDEMPOTENCY_MS,
+  type KeptPosition,
   type KeptRecord,
   type NewPublication,
   type PublishResult,
@@ -11,10 +13,14 @@ import {
   type Retention,
 } from "../engine.ts";
 
+import { CHANNELS } from "./arbitraries.ts";
+
 interface Kept {
   readonly item: NewPublication;
   readonly publication: Accepted;
+  /** Or withdrawn. */
   superseded: boolean;
+  withdrawn: boolean;
 }
 
 type Result = Omit<PublishResult, "epoch">;
@@ -26,12 +32,15 @@ export interface Outcome {
 
 export class Model {
   readonly #retention: Retention;
-  readonly #kept: Kept[] = [];
-  readonly #firsts: { readonly item: NewPublication; readonly result: Result }[] = [];
+  #kept: Kept[] = [];
+  #firsts: { readonly item: NewPublication; readonly result: Result }[] = [];
   /** Per channel: up to here retention was ever free to drop. */
   readonly #droppable = new Map<string, number>();
 
+  /** With their channels. */
+  readonly #removed: Accepted[] = [];
   #records: KeptRecord[] = [];
+  #positions: (Omit<DevicePosition, "position" | "sent"> & { readonly kept: KeptPosition })[] = [];
 
   constructor(retention: Retention) {
     this.#retention = retention;
@@ -72,6 +81,58 @@ export class Model {
     return items.map((item) => this.#publish(item));
   }
 
+  /** All that was ever published: whether it must be kept, or must not. */
+  published(nowMs: number) {
+    const sure = CHANNELS.flatMap((channel) => {
+      const { publications, beyond } = this.visible(channel, nowMs);
+      return publications.filter(({ offset }) => offset > beyond);
+    });
+    const isSure = (publication: Accepted) => sure.includes(publication);
+    const removed = this.#removed.map((publication) => ({ publication, mustBe: false, mustNotBe: true }));
+    const others = this.#kept.map(({ publication, withdrawn }) => {
+      return { publication, mustBe: isSure(publication), mustNotBe: withdrawn };
+    });
+    return [...removed, ...others];
+  }
+
+  savePosition({ device, channel, position, sent = position.offsets }: DevicePosition): void {
+    const before = this.positionsOf(device).get(channel);
+    let kept = { ...position, sent: furthest(position.offsets, sent) };
+    if (before?.epoch === position.epoch) {
+      const offsets = furthest(before.offsets, kept.offsets);
+      kept = { ...position, offsets, sent: furthest(before.sent, kept.sent) };
+    }
+    this.#positions = this.#positions.filter((each) => each.device !== device || each.channel !== channel);
+    this.#positions.push({ device, channel, kept });
+  }
+
+  positionsOf(device: string): ReadonlyMap<string, KeptPosition> {
+    const own = this.#positions.filter((each) => each.device === device);
+    return new Map(own.map(({ channel, kept }) => [channel, kept]));
+  }
+
+  removeDevice(device: string, channels: readonly string[]): void {
+    const isRemoved = (item: NewPublication) => channels.includes(item.channel);
+    this.#positions = this.#positions.filter((each) => each.device !== device);
+    this.#removed.push(
+      ...this.#kept.flatMap(({ item, publication }) => (isRemoved(item) ? [publication] : [])),
+    );
+    this.#kept = this.#kept.filter(({ item }) => !isRemoved(item));
+    this.#firsts = this.#firsts.filter(({ item }) => !isRemoved(item));
+    for (const channel of channels) this.#droppable.delete(channel);
+  }
+
+  /** Whether it was there; `undefined` if an engine may have removed it or not. */
+  withdraw(channel: string, offset: number, nowMs: number): boolean | undefined {
+    const { publications, beyond } = this.visible(channel, nowMs);
+    const kept = this.#of(channel).find(({ publication }) => publication.offset === offset);
+    if (kept === undefined) return false;
+    const isThere = publications.includes(kept.publication) && offset > beyond ? true : undefined;
+    kept.superseded = true;
+    kept.withdrawn = true;
+    return isThere;
+  }
+
   record(kind: string, id: string): KeptRecord | undefined {
     return this.#records.find((each) => each.kind === kind && each.id === id);
   }
@@ -79,6 +140,10 @@ export class Model {
   recordsOf(kind: string): readonly KeptRecord[] {
     const ids = this.#records.flatMap((each) => (each.kind === kind ? [each.id] : [])).sort();
     return ids.flatMap((id) => this.record(kind, id) ?? []);
+  }
+
+  labelled(kind: string, label: string): readonly KeptRecord[] {
+    return this.recordsOf(kind).filter(({ labels = [] }) => labels.includes(label));
   }
 
   due(kind: string, untilMs: number): readonly KeptRecord[] {
@@ -90,10 +155,11 @@ export class Model {
     return all.filter((each) => timeOf(each) <= untilMs);
   }
 
-  #saveRecord({ kind, id, data, dueMs }: RecordChange): void {
+  #saveRecord({ kind, id, data, dueMs, labels = [] }: RecordChange): void {
     this.#records = this.#records.filter((each) => each.kind !== kind || each.id !== id);
     if (data === undefined) return;
-    this.#records = [...this.#records, { kind, id, data, ...(dueMs !== undefined && { dueMs }) }];
+    const time = dueMs === undefined ? {} : { dueMs };
+    this.#records = [...this.#records, { kind, id, data, ...time, ...(labels.length > 0 && { labels }) }];
   }
 
   #publish(item: NewPublication): Outcome {
@@ -114,12 +180,14 @@ export class Model {
 
   #append(item: NewPublication): Accepted {
     const { channel, collapseKey } = item;
+    // An engine may have dropped already what is superseded now.
+    this.#noteDroppable(channel, item.timeMs);
     const lanes = this.topOf(channel);
     const publication = accepted(item, Math.max(...lanes) + 1, lanes[item.lane]);
     for (const other of this.#of(channel)) {
       if (collapseKey !== undefined && other.item.collapseKey === collapseKey) other.superseded = true;
     }
-    this.#kept.push({ item, publication, superseded: false });
+    this.#kept.push({ item, publication, superseded: false, withdrawn: false });
     this.#noteDroppable(channel, item.timeMs);
     return publication;
   }

@@ -2,72 +2,22 @@
 import { expect, test } from "bun:test";
 import type { Offsets } from "@carillon/protocol/position";
 import fc from "fast-check";
-import type { Accepted, EngineError, NewPublication, RecordChange, Retention } from "../engine.ts";
+import type { Accepted, NewPublication, RecordChange, Retention } from "../engine.ts";
+import {
+  type Call,
+  CHANNELS,
+  type Change,
+  IDS,
+  type Item,
+  KINDS,
+  LABELS,
+  retention,
+  type Step,
+  step,
+} from "./arbitraries.ts";
 import { type OpenEngine, type Rig, readAll, request, withEngine } from "./bed.ts";
+import { checkKept, doDeeds, outcomes } from "./deeds.ts";
 import { Model } from "./model.ts";
-
-const CHANNELS = ["a", "b"] as const;
-
-/** `undefined` as often as not: once in `freq`. */
-const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
-
-const item = fc.record({
-  channel: fc.constantFrom(...CHANNELS),
-  lane: fc.constantFrom(0, 1, 2),
-  size: fc.integer({ min: 0, max: 40 }),
-  ttlMs: sometimes(fc.constantFrom(0, 1_000, 60_000)),
-  collapseKey: sometimes(fc.constantFrom("x", "y")),
-  idempotencyKey: sometimes(fc.constantFrom("i", "j", "k")),
-});
-type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
-
-const KINDS = ["key", "hook"] as const;
-
-const IDS = ["a", "B", "a1", "~"] as const;
-
-/** Few ids and values, so that expectations are met as often as not. */
-const changes = fc.array(
-  fc.record({
-    kind: fc.constantFrom(...KINDS),
-    id: fc.constantFrom(...IDS),
-    data: sometimes(fc.constantFrom("1", '"ü"')),
-    dueMs: sometimes(fc.constantFrom(0, 7, 4e12)),
-    expect: sometimes(fc.constantFrom(null, null, "1", '"ü"')),
-  }),
-  { maxLength: 4 },
-);
-type Change = (typeof changes extends fc.Arbitrary<infer T> ? T : never)[number];
-
-const call = fc.record({ items: fc.array(item, { maxLength: 4 }), changes: sometimes(changes) });
-type Call = typeof call extends fc.Arbitrary<infer T> ? T : never;
-
-const step = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({ publish: fc.array(call, { maxLength: 5 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ records: fc.array(changes, { maxLength: 4 }) }) },
-  { weight: 1, arbitrary: fc.record({ advanceMs: fc.constantFrom(500, 1_000, 5_000, 90_000, 50_000_000) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      read: fc.constantFrom(...CHANNELS),
-      after: fc.tuple(fc.nat(30), fc.nat(30), fc.nat(30)),
-      limit: fc.integer({ min: 1, max: 8 }),
-      maxBytes: fc.integer({ min: 1, max: 200 }),
-    }),
-  },
-);
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-
-const retention = fc.record(
-  {
-    maxAgeMs: fc.constantFrom(2_000, 100_000),
-    maxCount: fc.integer({ min: 1, max: 10 }),
-    maxBytes: fc.integer({ min: 20, max: 300 }),
-  },
-  { requiredKeys: [] },
-);
 
 /** Half a second with a disk of one's own, ten times that on one that is busy: every commit waits for an fsync. */
 const LIVES_TIMEOUT_MS = 60_000;
@@ -93,19 +43,32 @@ async function take(each: Step, rig: Rig, model: Model): Promise<void> {
   if ("advanceMs" in each) rig.clock.advance(each.advanceMs);
   else if ("publish" in each) await publish(each.publish, rig, model);
   else if ("records" in each) await saveRecords(each.records, rig, model);
+  else if ("deeds" in each) await doDeeds(each.deeds, rig, model);
   else await read(each, rig, model);
+  if (!("advanceMs" in each || "read" in each)) await checkAll(rig, model);
+}
+
+async function checkAll(rig: Rig, model: Model): Promise<void> {
+  for (const channel of CHANNELS) {
+    const lanes = model.topOf(channel);
+    expect((await rig.engine.top(channel)).lanes).toEqual(lanes);
+    expect((await rig.engine.channel(channel))?.offset ?? 0).toBe(Math.max(...lanes));
+  }
+  await checkRecords(rig, model);
+  await checkKept(rig, model);
 }
 
 function publicationOf(
-  { size, ttlMs, channel, lane, collapseKey, idempotencyKey }: Item,
+  { size, ttlMs, channel, lane, collapseKey, idempotencyKey, target }: Item,
   rig: Rig,
 ): NewPublication {
   return rig.item({
-    ...{ channel, lane: lane as NewPublication["lane"], data: JSON.stringify("ü".repeat(size)), meta: "{}" },
+    ...{ channel, lane, data: JSON.stringify("ü".repeat(size)), meta: "{}" },
     ...{ stored: ttlMs !== 0 },
     ...(ttlMs === undefined ? {} : { expiresAtMs: rig.clock.wallMs() + ttlMs }),
     ...(collapseKey === undefined ? {} : { collapseKey }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(target === undefined ? {} : { target }),
   });
 }
 
@@ -127,11 +90,7 @@ async function publish(given: readonly Call[], rig: Rig, model: Model): Promise<
     expect(of(announced).filter(isStored)).toEqual(of(told).filter(isStored));
     // What is not stored has no place between the others, and may overtake them.
     expect(of(announced).filter(isNotStored).toSorted(byId)).toEqual(of(told).filter(isNotStored));
-    const lanes = model.topOf(channel);
-    expect((await rig.engine.top(channel)).lanes).toEqual(lanes);
-    expect((await rig.engine.channel(channel))?.offset ?? 0).toBe(Math.max(...lanes));
   }
-  await checkRecords(rig, model);
 }
 
 const isStored = ({ offset }: Accepted) => offset > 0;
@@ -139,22 +98,12 @@ const isNotStored = (publication: Accepted) => !isStored(publication);
 const byId = ({ id: one }: Accepted, { id: other }: Accepted) =>
   Number(one.slice(1)) - Number(other.slice(1));
 
-/** What each call resolves to, `undefined` where it is refused for a record. */
-function outcomes<Result>(calls: readonly Promise<Result>[]): Promise<(Result | undefined)[]> {
-  const unlessConflict = (error: EngineError) => {
-    if (error.code !== "conflict") throw error;
-    return undefined;
-  };
-  return Promise.all(calls.map((each) => each.catch(unlessConflict)));
-}
-
 async function saveRecords(calls: readonly (readonly Change[])[], rig: Rig, model: Model): Promise<void> {
   const all = calls as readonly (readonly RecordChange[])[];
   const expected = all.map((changes) => model.call([], changes) !== undefined);
   // Those that come together share a commit, or two.
   const saved = await outcomes(all.map((changes) => rig.engine.saveRecords(changes).then(() => true)));
   expect(saved.map((each) => each ?? false)).toEqual(expected);
-  await checkRecords(rig, model);
 }
 
 async function checkRecords({ engine }: Rig, model: Model): Promise<void> {
@@ -164,6 +113,14 @@ async function checkRecords({ engine }: Rig, model: Model): Promise<void> {
     const [first, ...rest] = kept;
     if (first !== undefined) expect(await engine.records(kind, first.id, 2)).toEqual(rest.slice(0, 2));
     for (const id of IDS) expect(await engine.record(kind, id)).toEqual(model.record(kind, id));
+    for (const label of LABELS) {
+      const labelled = model.labelled(kind, label);
+      expect(await engine.labelled(kind, label, "", 10)).toEqual(labelled as never);
+      expect(await engine.labelled(kind, label, "B", 1)).toEqual(
+        labelled.filter(({ id }) => id > "B").slice(0, 1),
+      );
+      expect(await engine.countLabelled(kind, label)).toBe(labelled.length);
+    }
     for (const untilMs of [6, 7, Number.MAX_SAFE_INTEGER]) {
       const due = model.due(kind, untilMs);
       expect(await engine.due(kind, untilMs, 10)).toEqual(due as never);
