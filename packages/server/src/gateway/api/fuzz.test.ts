@@ -52,8 +52,11 @@ function requests(path: string, { parameters, requestBody }: Operation, known: K
     type: fc.constantFrom("application/json", "text/plain", "x/y", ""),
     text: fc.string({ unit: "binary" }),
   });
-  const body = requestBody === undefined ? fc.constant(undefined) : fc.oneof(...bodies, garbage);
-  return fc.tuple(values, body).map(([given, sent]) => {
+  const body =
+    requestBody === undefined
+      ? fc.constant(undefined)
+      : fc.oneof({ weight: 4, arbitrary: fc.oneof(...bodies) }, garbage);
+  const asked = fc.tuple(values, body).map(([given, sent]) => {
     const query = new URLSearchParams();
     const headers: Record<string, string> = {};
     let address = path;
@@ -67,6 +70,11 @@ function requests(path: string, { parameters, requestBody }: Operation, known: K
     if (sent !== undefined && sent.type !== "") headers["content-type"] = sent.type;
     return { address: `${address}?${query}`, headers, body: sent?.text };
   });
+  // A part that is two dots leads to another route.
+  const depth = path.split("/").length;
+  return asked.filter(
+    ({ address }) => URL.parse(address, "http://push.example")?.pathname.split("/").length === depth,
+  );
 }
 
 function toWellFormed(text: string): string {

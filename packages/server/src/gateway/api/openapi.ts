@@ -17,8 +17,13 @@ export interface Operation {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
-  /** What it takes to be let in: a grant in the channel of the path, `admin`, or `token` for any. */
+  /**
+   * What it takes to be let in: a grant in the channel of the path, `admin`, `token` for any, `device` for the device's own,
+   * `registration` for what it takes to register one, or `anybody`.
+   */
   readonly "x-needs": string;
+  /** Where no token is needed. */
+  readonly security?: readonly Json[];
   readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly required: boolean; readonly content: Json };
   readonly responses: Readonly<Record<string, Json>>;
@@ -46,7 +51,7 @@ const COMMON: Readonly<Record<number, Answer>> = {
 const ONLY_JSON: Answer = { description: "the body is not `application/json`" };
 
 const DESCRIPTION =
-  "Publish, read and watch channels. Authorize with the admin key, an API key or a JWT. Errors are RFC 9457 problems with a stable `code`; a field that is wrong is named in `detail`, and unknown ones are refused. Times are RFC 3339.";
+  "Publish, read and watch channels, and reach devices. Authorize with the admin key, an API key, a JWT or a device's token. Errors are RFC 9457 problems with a stable `code`; a field that is wrong is named in `detail`, and unknown ones are refused. Times are RFC 3339.";
 
 /** Schemas that have a name are put into `named`, and referred to. */
 function schemaOf(schema: z.ZodType, io: "input" | "output", named: Json): Json {
@@ -123,6 +128,7 @@ function operationOf(route: Described, named: Json): Operation {
     summary,
     ...(description !== undefined && { description }),
     "x-needs": needs,
+    ...((needs === "anybody" || needs === "registration") && { security: [{}, { bearer: [] }] }),
     parameters: [
       ...parametersOf(params, "path", named),
       ...parametersOf(query, "query", named),

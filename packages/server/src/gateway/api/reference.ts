@@ -48,6 +48,9 @@ export function referencePage(api: OpenApi): { html: string; contentSecurityPoli
 const NEEDS: Readonly<Record<string, string>> = {
   admin: "the admin key, or an API key made with admin",
   token: "a token with a grant for what is asked for",
+  device: "the device's own token, or the admin key",
+  registration: "nothing unless registration is switched off, then the admin key",
+  anybody: "nothing",
 };
 
 function section(path: string, method: string, operation: Operation): string {
