@@ -35,10 +35,19 @@ export type DeviceChanges = { readonly [Name in keyof DeviceProfile]?: DevicePro
   readonly unifiedPush?: { readonly endpoint: string; readonly keys?: PushKeys } | null;
 };
 
+/** What the server knows of a device. */
+export interface DeviceInfo extends DeviceProfile {
+  readonly id: string;
+  readonly user?: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly lastSeenAt: string;
+}
+
 /** The part of the standard `fetch` that is used. */
 export type Fetch = (
   url: string,
-  init: { readonly method: string; readonly headers: Record<string, string>; readonly body: string },
+  init: { readonly method: string; readonly headers: Record<string, string>; readonly body: string | null },
 ) => Promise<{ readonly ok: boolean; readonly status: number; json(): Promise<unknown> }>;
 
 export interface DeviceOptions

@@ -16,7 +16,7 @@ import { socketUrl } from "./address.ts";
 import { Carillon } from "./client.ts";
 import type { Answer } from "./commands.ts";
 import type { DeviceEvents, InboxPublication, SwitchChanges } from "./device-events.ts";
-import type { DeviceChanges, DeviceOptions, Identity } from "./device-options.ts";
+import type { DeviceChanges, DeviceInfo, DeviceOptions, Identity } from "./device-options.ts";
 import { Emitter } from "./emitter.ts";
 import { Identities, isFinal } from "./identity.ts";
 import { systemPlatform } from "./platform.ts";
@@ -86,6 +86,11 @@ export class Device extends Emitter<DeviceEvents> {
     return this.#identity?.id;
   }
 
+  /** The same with the token, for what acts in its name: a service worker. */
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
   /** The channels of its inbox; known once it has been connected. */
   get inbox(): readonly string[] {
     return this.#inbox;
@@ -129,12 +134,38 @@ export class Device extends Emitter<DeviceEvents> {
   }
 
   /**
-   * Changes what the server knows of the device.
+   * What the server knows of the device.
    * @throws {CarillonError} by rejection.
    */
-  async update(changes: DeviceChanges): Promise<void> {
+  info(): Promise<DeviceInfo> {
+    return this.#call("GET") as Promise<DeviceInfo>;
+  }
+
+  /**
+   * Changes what the server knows of the device, and tells what that is now.
+   * @throws {CarillonError} by rejection.
+   */
+  update(changes: DeviceChanges): Promise<DeviceInfo> {
+    return this.#call("PATCH", changes) as Promise<DeviceInfo>;
+  }
+
+  /**
+   * Deletes the device with all that the server keeps of it, and closes the connection. It is another device when it connects
+   * the next time.
+   * @throws {CarillonError} by rejection; then it is still there.
+   */
+  async remove(): Promise<void> {
+    const kept = await this.#identities.load();
+    // First: the server would say that the token is not valid any more.
+    this.carillon.close();
+    if (kept !== undefined) await this.#identities.call("DELETE", `/${kept.id}`, kept.token);
+    this.#change([]);
+    await this.#identities.save(undefined);
+  }
+
+  async #call(method: string, body: object | null = null): Promise<unknown> {
     const { id, token } = await this.#identities.obtain(this.#refused);
-    await this.#identities.call("PATCH", `/${id}`, token, JSON.stringify(changes));
+    return this.#identities.call(method, `/${id}`, token, body === null ? null : JSON.stringify(body));
   }
 
   /** Is another device from now on, which the server makes. */
@@ -181,7 +212,9 @@ export class Device extends Emitter<DeviceEvents> {
   #seen(frame: ServerFrame): boolean {
     switch (frame.type) {
       case "connected":
-        this.#entered(frame.inbox ?? []);
+        this.#isKnown = true;
+        this.#change(frame.inbox ?? []);
+        void this.#identities.tell();
         break;
       case "subscribed":
       case "switched":
@@ -199,13 +232,12 @@ export class Device extends Emitter<DeviceEvents> {
     return false;
   }
 
-  #entered(inbox: readonly string[]): void {
-    this.#isKnown = true;
+  /** What it reads is this from now on. */
+  #change(inbox: readonly string[]): void {
     // It has another user now, or none.
     for (const name of this.#inbox) if (!inbox.includes(name)) this.carillon.channel(name).unsubscribe();
     this.#inbox = inbox;
     this.#listen();
-    void this.#identities.tell();
   }
 
   #note({ channel, push = true, quietHours }: { readonly channel: string } & Partial<PushSwitch>): void {

@@ -4,6 +4,7 @@ import { DeviceServer, startDevice } from "./testing/device-app.ts";
 import { FakeApi, identity } from "./testing/fake-api.ts";
 
 const tokens = (server: DeviceServer) => server.asked("connect").map(({ token }) => token);
+const subscribedTo = (server: DeviceServer) => server.asked("subscribe").map(({ channel }) => channel);
 const profile = { locale: "en-GB", timeZone: "Europe/London" };
 
 describe("registering", () => {
@@ -135,10 +136,15 @@ describe("two pages that share a store", () => {
     [100, 200],
     [200, 100],
   ])("are one device, whoever is answered first (%d, %d)", async (...delays) => {
-    const { one, other, server } = await two(memoryStore(), delays);
+    const { api, one, other, server } = await two(memoryStore(), delays);
     expect(one.device.id).toBe(other.device.id as string);
     expect(new Set(tokens(server)).size).toBe(1);
     expect([...one.told.registered, ...other.told.registered]).toHaveLength(1);
+    // The one that nobody uses does not stay.
+    const unused = identity(one.device.id === "d_1" ? 2 : 1);
+    expect(api.asked("DELETE")).toMatchObject([
+      { to: `DELETE https://h/base/v1/devices/${unused.id}`, authorization: `Bearer ${unused.token}` },
+    ]);
   });
 
   test("register one after the other where there are locks, and so once", async () => {
@@ -276,7 +282,7 @@ describe("what the server knows of the device", () => {
     expect(next.api.calls).toEqual([call, call]);
   });
 
-  test("is changed by the app, which may have to register first", async () => {
+  test("is told, and changed by the app, which may have to register first", async () => {
     const { server, api, device } = startDevice();
     const webPush = { endpoint: "https://push.example/1", keys: { p256dh: "p", auth: "a" } };
     await device.update({ webPush, tags: null });
@@ -285,11 +291,47 @@ describe("what the server knows of the device", () => {
       "PATCH https://h/base/v1/devices/d_1",
     ]);
     expect(api.calls[1]?.body).toEqual({ webPush, tags: null });
+    api.script = [[200, { id: "d_1", user: "ann" }]];
+    expect(await device.info()).toMatchObject({ user: "ann" });
+    expect(api.calls[2]).toEqual({
+      to: "GET https://h/base/v1/devices/d_1",
+      authorization: `Bearer ${identity(1).token}`,
+      body: null,
+    });
     api.script = [[400, { code: "bad_field", detail: "tags: at most 16" }]];
     await expect(device.update({ tags: Array(17).fill("x") })).rejects.toMatchObject({
       code: "bad_field",
       message: "400 tags: at most 16",
     });
     await server.settle();
+  });
+
+  test("is deleted, and forgotten here as well; the next connection makes another device", async () => {
+    const { server, api, device, store, told, listen } = startDevice();
+    listen();
+    await server.settle();
+    const removed = device.remove();
+    await server.settle();
+    await removed;
+    expect(api.calls.at(-1)).toMatchObject({
+      to: "DELETE https://h/base/v1/devices/d_1",
+      authorization: `Bearer ${identity(1).token}`,
+    });
+    expect(device.carillon.state).toEqual({ status: "closed" });
+    for (const key of ["$identity", "$device/d_1", "$all"]) expect(store.load(key)).toBeUndefined();
+    device.carillon.connect();
+    await server.settle();
+    expect(told.registered).toMatchObject([identity(1), identity(2)]);
+    expect(subscribedTo(server).slice(2)).toEqual(["$device/d_2", "$all"]);
+    expect(told.revoked).toEqual([]);
+  });
+
+  test("cannot be deleted without the server", async () => {
+    const { server, api, device, store } = startDevice();
+    device.carillon.connect();
+    await server.settle();
+    api.script = ["unreachable"];
+    await expect(device.remove()).rejects.toMatchObject({ code: "connection_lost" });
+    expect(store.load("$identity")).toBeDefined();
   });
 });

@@ -48,10 +48,11 @@ export class Identities {
     return this.#known;
   }
 
-  async save(identity: Kept): Promise<void> {
+  /** Keeps it; `undefined` forgets. */
+  async save(identity: Kept | undefined): Promise<void> {
     this.#known = identity;
     try {
-      await this.#store.save(KEY, JSON.stringify(identity));
+      await this.#store.save(KEY, identity && JSON.stringify(identity));
     } catch {}
   }
 
@@ -78,9 +79,12 @@ export class Identities {
       const { authorization } = this.#options;
       const right = typeof authorization === "function" ? await authorization() : authorization;
       const made = { ...((await this.call("POST", "", right, said)) as Identity), said };
-      // Without locks two pages may register at once. The one that was first is who both are; the other is never seen again.
+      // Without locks two pages may register at once. The one that was first is who both are.
       const faster = await usable();
-      if (faster !== undefined) return faster;
+      if (faster !== undefined) {
+        this.call("DELETE", `/${made.id}`, made.token).catch(() => {});
+        return faster;
+      }
       await this.save(made);
       this.#made(made);
       return made;
@@ -113,7 +117,12 @@ export class Identities {
    * Asks the server's API; `token` is whose right it is.
    * @throws {CarillonError} by rejection: `connection_lost`, or what the server answered; then `cause` is the HTTP status.
    */
-  async call(method: string, path: string, token: string | undefined, body: string): Promise<unknown> {
+  async call(
+    method: string,
+    path: string,
+    token: string | undefined,
+    body: string | null = null,
+  ): Promise<unknown> {
     const { fetch = globalThis.fetch as Fetch } = this.#options;
     const headers = {
       "content-type": "application/json",

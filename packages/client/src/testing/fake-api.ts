@@ -27,7 +27,7 @@ export class FakeApi {
     this.calls.push({
       to: `${method} ${url}`,
       authorization: headers["authorization"],
-      body: JSON.parse(body),
+      body: JSON.parse(body ?? "null"),
     });
     await this.delay();
     const answer = this.script.shift() ?? this.#usual(method);
