@@ -18,10 +18,11 @@ import { type Device, type DeviceFields, inboxOf, NO_EPOCH, switchName } from ".
 import { type DeviceExport, exportOf } from "./export.ts";
 import { Forgetting } from "./forgetting.ts";
 import { LastSeen } from "./last-seen.ts";
-import { Recipients, turnOfOthers } from "./recipients.ts";
+import { type DeviceFilter, listDevices } from "./listing.ts";
+import { Recipients } from "./recipients.ts";
 import { removeDevice } from "./removal.ts";
 import { type DeviceChange, DeviceStore, type Edited } from "./store.ts";
-import { blankDevice, DEVICE, publicPart, type StoredDevice, tagLabel, userLabel } from "./stored.ts";
+import { blankDevice, publicPart, type StoredDevice } from "./stored.ts";
 import {
   DeviceRefused,
   isSameSwitch,
@@ -165,27 +166,8 @@ export class Devices {
    * At most `limit` devices after the id `after`, by id: all, or those of a user or with a tag or both.
    * @throws {EngineError} by rejection.
    */
-  async list(
-    { user, tag }: { readonly user?: string | undefined; readonly tag?: string | undefined },
-    after: string,
-    limit: number,
-  ): Promise<readonly Device[]> {
-    const { engine } = this.#ports;
-    const label = user !== undefined ? userLabel(user) : tag !== undefined ? tagLabel(tag) : undefined;
-    if (label === undefined) {
-      return this.#store.readable(await engine.records(DEVICE, after, limit)).map(publicPart);
-    }
-    const found: Device[] = [];
-    for (let from = after; ; ) {
-      const records = await engine.labelled(DEVICE, label, from, limit);
-      const fitting = this.#store
-        .readable(records)
-        .filter((one) => tag === undefined || one.tags?.includes(tag));
-      found.push(...fitting.map(publicPart));
-      from = records.at(-1)?.id ?? "";
-      if (records.length < limit || found.length >= limit) return found.slice(0, limit);
-      await turnOfOthers(this.#ports.clock);
-    }
+  async list(filter: DeviceFilter, after: string, limit: number): Promise<readonly Device[]> {
+    return listDevices(filter, { after, limit }, this.#ports, this.#store);
   }
 
   /**
