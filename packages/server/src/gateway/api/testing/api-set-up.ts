@@ -43,8 +43,9 @@ export interface Asked {
   readonly body?: string | Uint8Array<ArrayBuffer>;
 }
 
-export async function setUpApi() {
-  const kinds: TokenKind[] = [adminKeyKind(() => ADMIN_KEY), scriptedToken];
+/** With `jwt`, another kind of tokens. */
+export async function setUpApi({ jwt = () => undefined }: { readonly jwt?: TokenKind } = {}) {
+  const kinds: TokenKind[] = [adminKeyKind(() => ADMIN_KEY), scriptedToken, jwt];
   const authenticate = authenticator({ kinds, defaultChannel: "push", anonymous: true });
   const hub = await setUpHub(undefined, { authenticate });
   const apiKeys = await ApiKeys.open(hub.engine, { clock: hub.clock, log: silentLog });
