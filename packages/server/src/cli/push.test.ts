@@ -78,6 +78,11 @@ test("--to: to somebody, in place of a channel", async () => {
   expect(JSON.parse(json.join())).toEqual(answer);
 });
 
+test("--to: what is withdrawn from other devices, and whose receipts are kept", async () => {
+  const { requests } = await run(["--to", "user:ann", "Tea", "--withdraw-on", "read", "--receipts"]);
+  expect(requests[0]?.body).toEqual({ to: "user:ann", data: "Tea", withdrawOn: "read", receipts: true });
+});
+
 test("--to --delay: it is told when, and how to cancel it", async () => {
   const { out, requests } = await run(["--to", "tag:a|tag:b", "Tea", "--delay", "3m"], {
     answer: () => answerWith(later, 202),
@@ -145,6 +150,10 @@ test.each([
   [["Tea", "--to", "ann"], '--to "ann": device:ID, user:ID, channel:NAME, tag:NAME or everyone is expected'],
   [["Tea", "--to", "tag:a tag:b"], '--to "tag:a tag:b": expected & or |'],
   [["news", "Tea", "--to", "everyone"], 'unexpected argument "Tea": with --to there is no CHANNEL'],
+  [["news", "Tea", "--receipts"], "--receipts goes with --to only; a channel is --to channel:NAME"],
+  [["news", "Tea", "--withdraw-on", "ack"], "--withdraw-on goes with --to only"],
+  [["Tea", "--to", "everyone", "--withdraw-on", "ack"], "--withdraw-on goes with --to user:ID only"],
+  [["Tea", "--to", "user:ann", "--withdraw-on", "never"], '--withdraw-on "never": expected ack or read'],
   [["--to", "everyone", "--lines"], "--lines and --to do not go together"],
   [["--urgency", "high"], "CHANNEL is missing, or --to in its place"],
   [["news", "--file", "/nonexistent"], "--file /nonexistent: ENOENT"],

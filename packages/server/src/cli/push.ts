@@ -2,7 +2,7 @@
 import { ConfigError } from "../config.ts";
 import { command } from "./command.ts";
 import { checkOneOf } from "./delivery.ts";
-import { readDestination, toFlag } from "./destination.ts";
+import { type Destination, readDestination, toFlag } from "./destination.ts";
 import { readEndpoint } from "./endpoint.ts";
 import { Api } from "./http.ts";
 import { openFile } from "./input.ts";
@@ -22,6 +22,13 @@ export const push = command({
   args: ["[CHANNEL]", "[TEXT]"],
   flags: {
     ...toFlag,
+    "withdraw-on": {
+      value: "ack|read",
+      about: "to a user: what one of the devices does by which it is taken from the others",
+    },
+    receipts: {
+      about: "keep which devices got it, not only how many; to a device or a user that is always kept",
+    },
     data: { value: "JSON", about: "publish JSON in place of a text" },
     file: { value: "FILE", about: "read the text, or with --lines the lines, from a file" },
     lines: { about: "publish each line of standard input" },
@@ -38,17 +45,18 @@ export const push = command({
   ],
   async run({ args, flags }, io) {
     const { destination, text } = readDestination(args, flags.to);
+    const more = readMore(destination, flags);
     const { channel, to } = destination;
     if (flags.lines === undefined) {
       // A channel's name is safe in a path as it is, and some proxies refuse an encoded slash.
       const call =
         channel === undefined
-          ? { path: "/v1/messages", answers: toSomebody, where: to, more: { to } }
+          ? { path: "/v1/messages", answers: toSomebody, where: to, more: { to, ...more } }
           : { path: `/v1/channels/${channel}/messages`, answers: toChannel, where: channel };
       return await pushOne({ ...call, text, flags }, io);
     }
-    const { lines, file, data, at, delay, json } = flags;
     if (channel === undefined) throw new ConfigError("--lines and --to do not go together");
+    const { lines, file, data, at, delay, json } = flags;
     for (const [name, value] of Object.entries({
       TEXT: text,
       "--data": data,
@@ -63,3 +71,27 @@ export const push = command({
     return await pushLines({ channel, options, input, isJson: json !== undefined }, api, io);
   },
 });
+
+type More = Readonly<Record<"withdraw-on" | "receipts", string | undefined>>;
+
+/**
+ * What can be said only of what is for somebody.
+ * @throws {ConfigError} if it is said of anything else.
+ */
+function readMore({ to }: Destination, { "withdraw-on": withdrawOn, receipts }: More): object {
+  for (const [name, value] of Object.entries({ "--withdraw-on": withdrawOn, "--receipts": receipts })) {
+    if (value !== undefined && to === undefined) {
+      throw new ConfigError(`${name} goes with --to only; a channel is --to channel:NAME`);
+    }
+  }
+  if (withdrawOn !== undefined && withdrawOn !== "ack" && withdrawOn !== "read") {
+    throw new ConfigError(`--withdraw-on ${JSON.stringify(withdrawOn)}: expected ack or read`);
+  }
+  if (withdrawOn !== undefined && to?.startsWith("user:") !== true) {
+    throw new ConfigError("--withdraw-on goes with --to user:ID only");
+  }
+  return {
+    ...(withdrawOn !== undefined && { withdrawOn }),
+    ...(receipts !== undefined && { receipts: true }),
+  };
+}

@@ -17,7 +17,7 @@ export const registerDevice = command({
   text: [
     "Registers a device and prints its token, this once: the server keeps only what it takes to recognise it. Its ID goes to standard error, so a script can take the token as it is.",
     "Apps do this by themselves; this is for a device whose token you put there, or of which you know the user.",
-    "Its token may what everybody may, unless --subscribe, --publish, --history or --presence say what it may.",
+    "Its token may receive and read all channels, unless --subscribe, --publish, --history or --presence say what it may.",
   ],
   args: [],
   flags: { ...fieldFlags, ...grantFlags, ...endpointFlags, ...jsonFlag },
