@@ -210,7 +210,8 @@ export interface Engine {
   positionsOf(device: string): Promise<ReadonlyMap<string, KeptPosition>>;
   /**
    * Notes positions. Of the same epoch, what a device has handled and what it has been sent only moves on, lane by lane; what
-   * is of a new epoch replaces the old. `changes` are made in the same commit.
+   * is of a new epoch replaces the old. `changes` are made in the same commit, for which other calls wait: 6 µs a position.
+   * Without changes many positions may take several commits, so that nothing waits for all of them.
    * @throws {EngineError} by rejection, `conflict` if a record is not as expected; then no position was noted.
    */
   savePositions(positions: readonly DevicePosition[], changes?: readonly RecordChange[]): Promise<void>;

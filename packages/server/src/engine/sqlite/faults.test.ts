@@ -55,7 +55,11 @@ test("what was kept is there after a restart, with its epoch, in one tidy file",
   const first = await open();
   const [result] = await first.publish([item({ idempotencyKey: "k" })]);
   await first.savePositions([{ device: "d", channel: "news", position: { epoch: "e", offsets: [1, 2, 3] } }]);
+  const many = Array.from({ length: 3_000 }, (_, index) => `many-${index}`);
+  const position = { epoch: "e", offsets: [1, 1, 1] } as const;
+  const saving = first.savePositions(many.map((device) => ({ device, channel: "news", position })));
   await first.close();
+  await saving;
   expect(await Array.fromAsync(new Bun.Glob("*").scan(dir))).toEqual(expect.arrayContaining(["carillon.db"]));
   expect(await stat(`${file}-wal`).catch(() => "gone")).toBe("gone");
   const second = await open();
@@ -64,6 +68,7 @@ test("what was kept is there after a restart, with its epoch, in one tidy file",
   ]);
   expect(await second.top("news")).toMatchObject({ epoch: result?.epoch, offset: 1 });
   expect((await second.positionsOf("d")).get("news")).toMatchObject({ epoch: "e", offsets: [1, 2, 3] });
+  for (const device of many) expect((await second.positionsOf(device)).size).toBe(1);
   await second.close();
 });
 

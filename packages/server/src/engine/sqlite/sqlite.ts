@@ -28,6 +28,7 @@ import {
 } from "../engine.ts";
 import { Backups } from "./backups.ts";
 import { checkFile } from "./check.ts";
+import { DeviceWrites } from "./device-writes.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { lockDirectory, makeDirectory } from "./lock.ts";
 import { problemOf } from "./problem.ts";
@@ -92,6 +93,7 @@ class SqliteEngine implements Engine {
   readonly #epoch: string;
   readonly #reader: Reader;
   readonly #commits: GroupCommit;
+  readonly #devices: DeviceWrites;
   readonly #sweeper: Sweeper;
   readonly #backups: Backups;
   #listener: (commit: readonly Accepted[]) => void = () => {};
@@ -105,6 +107,7 @@ class SqliteEngine implements Engine {
     this.#reader = new Reader(parts.file);
     const announce = (commit: readonly Accepted[]) => this.#announce(commit);
     this.#commits = new GroupCommit({ link, epoch, clock, announce, onCommit });
+    this.#devices = new DeviceWrites(this.#commits);
     this.#sweeper = new Sweeper({ link, reader: this.#reader, clock, log, retentionOf });
     this.#backups = new Backups(parts.file, startWorker ?? startWriter);
   }
@@ -171,7 +174,7 @@ class SqliteEngine implements Engine {
     changes: readonly RecordChange[] = [],
   ): Promise<void> {
     this.#assertOpen();
-    return this.#commits.next().savePositions(positions, changes);
+    return this.#devices.save(positions, changes);
   }
 
   async removeDevice(
@@ -180,7 +183,7 @@ class SqliteEngine implements Engine {
     changes: readonly RecordChange[],
   ): Promise<void> {
     this.#assertOpen();
-    return this.#commits.next().removeDevice(device, channels, changes);
+    return this.#devices.remove(device, channels, changes);
   }
 
   async record(kind: string, id: string): Promise<KeptRecord | undefined> {
@@ -225,6 +228,7 @@ class SqliteEngine implements Engine {
 
   async #close(): Promise<void> {
     this.#backups.stop();
+    await this.#devices.idle();
     await this.#commits.idle();
     await this.#sweeper.stop();
     // Before the writer: the last handle to close leaves one tidy file, and only the writer's may write.

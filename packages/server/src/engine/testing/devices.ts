@@ -85,6 +85,31 @@ export function describeDevices(on: On): void {
     }
   });
 
+  on("what comes while many positions are saved is done after them", async ({ engine }) => {
+    const many = Array.from({ length: 3_000 }, (_, index) => at(`d${index}`, together(5)));
+    const other: DevicePosition = {
+      ...at("d2999", together(1)),
+      position: { epoch: "two", offsets: together(1) },
+    };
+    await Promise.all([
+      engine.savePositions(many),
+      engine.savePositions([other]),
+      engine.savePositions(many.slice(0, 2_500).map((each) => ({ ...each, channel: "later" }))),
+      engine.savePositions([at("d2999", together(7))], [put("d2999", "1", null)]),
+      ...["d0", "d2998"].map((device) => engine.removeDevice(device, [], [])),
+    ]);
+    expect(await kept(engine)).toEqual(["d29991"]);
+    const offsetsOf = async (device: string) =>
+      [...(await engine.positionsOf(device)).values()].map(
+        ({ epoch, offsets: [high] }) => `${epoch} ${high}`,
+      );
+    expect(await offsetsOf("d2999")).toEqual(["one 7"]);
+    for (const device of ["d0", "d2998"]) expect(await offsetsOf(device)).toEqual([]);
+    expect(await offsetsOf("d1")).toEqual(["one 5", "one 5"]);
+    const closing = [engine.savePositions(many.map((each) => at(each.device, together(8)))), engine.close()];
+    await Promise.all(closing);
+  });
+
   on("a device is removed with its positions and its channels", async (rig) => {
     const { engine, item, clock, commits } = rig;
     const inbox = "$device/d";
