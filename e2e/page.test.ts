@@ -4,6 +4,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { launchBrowser } from "./support/browser.ts";
 import { Server } from "./support/carillon.ts";
 import { Client } from "./support/client.ts";
+import { inState, visit as visitPage } from "./support/visit.ts";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -11,23 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** A visit of its own, whose errors (a script's, or the content-security policy's) fail the test. */
-async function visit(url: string, options: BrowserContextOptions = {}) {
-  const context = await browser.newContext({ locale: "en-US", ...options });
-  const page = await context.newPage();
-  const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(error.message));
-  page.on("console", (message) => {
-    // A refused connection is what some tests are about; Chromium reports each.
-    if (message.type() === "error" && !message.text().includes("WebSocket connection"))
-      errors.push(message.text());
-  });
-  await page.goto(url);
-  return { page, errors, [Symbol.asyncDispose]: () => context.close() };
-}
-
-const inState = (page: Page, state: string) =>
-  page.locator(`[data-testid=state][data-state=${state}]`).waitFor();
+const visit = (url: string, options?: BrowserContextOptions) => visitPage(browser, url, options);
 const messageCount = (page: Page) => page.locator("[data-testid=messages] li").count();
 const moreThan = (page: Page, count: number) =>
   page.locator("[data-testid=messages] li").nth(count).waitFor({ state: "attached" });

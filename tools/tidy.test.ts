@@ -20,7 +20,7 @@ const shipped = sources.filter((path) => path.startsWith("packages/") && !isTest
 const ROOMS: Readonly<Record<string, { readonly path: RegExp; readonly may: readonly string[] }>> = {
   protocol: { path: /^packages\/protocol\/src\//, may: [] },
   client: { path: /^packages\/client\/src\//, may: ["protocol"] },
-  page: { path: /^packages\/server\/src\/gateway\/pages\/app\//, may: ["protocol", "client"] },
+  page: { path: /^packages\/server\/src\/gateway\/pages\//, may: ["protocol", "client"] },
   lib: { path: /^packages\/server\/src\/lib\//, may: ["protocol"] },
   engine: { path: /^packages\/server\/src\/engine\//, may: ["protocol", "lib"] },
   hub: { path: /^packages\/server\/src\/hub\//, may: ["protocol", "lib", "engine"] },
@@ -127,8 +127,9 @@ function entries(): string[] {
       relative(root, join(root, dirname(page), target)),
     ),
   );
-  const published = ["packages/client/src/index.ts", "packages/client/src/file-store.ts"];
-  return [...sources.filter((path) => scripts.includes(path)), ...fromPages, ...published];
+  const workers = sources.filter((path) => path.endsWith("/pages/worker/sw.ts"));
+  const published = ["index.ts", "device.ts", "file-store.ts"].map((name) => `packages/client/src/${name}`);
+  return [...sources.filter((path) => scripts.includes(path)), ...fromPages, ...workers, ...published];
 }
 
 function isNamed(path: string, by: ReadonlySet<string>): boolean {

@@ -24,6 +24,7 @@ import { Reads } from "./reads.ts";
 import { RecentIds } from "./recent-ids.ts";
 import { memoryStore } from "./stores.ts";
 
+export type { PushSwitch, QuietHours } from "@carillon/protocol/frames";
 export type * from "./device-events.ts";
 export type * from "./device-options.ts";
 export * from "./index.ts";

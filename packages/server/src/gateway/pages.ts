@@ -18,6 +18,7 @@ const CONTENT_SECURITY_POLICY = [
   "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self' ws: wss:",
+  "worker-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -25,6 +26,8 @@ const CONTENT_SECURITY_POLICY = [
 
 /** Bundled files carry a hash of their content in their name. */
 const FOREVER = "public, max-age=31536000, immutable";
+/** The page itself; and its service worker, whose address browsers remember. */
+const ASKED_AGAIN: readonly string[] = ["/", "/sw.js"];
 
 /** A file of a page, as the bundler made it. */
 export interface PageFile {
@@ -51,25 +54,33 @@ export async function bundlePages(): Promise<ServePages> {
 }
 
 /**
- * Bundles the app page from its sources.
+ * Bundles the app page and its service worker from their sources.
  * @throws {AggregateError} if they do not compile.
  */
 export async function bundlePageFiles(): Promise<readonly PageFile[]> {
-  const entry = fileURLToPath(new URL("./pages/app/index.html", import.meta.url));
-  const { outputs } = await Bun.build({
-    entrypoints: [entry],
-    target: "browser",
-    minify: true,
-    publicPath: "/",
-    naming: { chunk: "[name]-[hash].[ext]", asset: "[name]-[hash].[ext]" },
+  const page = await bundle("./pages/app/index.html", {
+    chunk: "[name]-[hash].[ext]",
+    asset: "[name]-[hash].[ext]",
   });
+  const worker = await bundle("./pages/worker/sw.ts", { entry: "[name].[ext]" });
   return Promise.all(
-    outputs.map(async (output) => ({
+    [...page, ...worker].map(async (output) => ({
       path: output.path.endsWith(".html") ? "/" : `/${output.path.replace(/^\.?\//, "")}`,
       type: output.type,
       base64: Buffer.from(await output.arrayBuffer()).toString("base64"),
     })),
   );
+}
+
+async function bundle(entry: string, naming: { chunk: string; asset: string } | { entry: string }) {
+  const { outputs } = await Bun.build({
+    entrypoints: [fileURLToPath(new URL(entry, import.meta.url))],
+    target: "browser",
+    minify: true,
+    publicPath: "/",
+    naming,
+  });
+  return outputs;
 }
 
 function readAsset({ path, type, base64 }: PageFile): Asset {
@@ -80,7 +91,7 @@ function readAsset({ path, type, base64 }: PageFile): Asset {
     etag: `"${Bun.hash(body).toString(36)}"`,
     headers: {
       "content-type": type,
-      "cache-control": path === "/" ? "no-cache" : FOREVER,
+      "cache-control": ASKED_AGAIN.includes(path) ? "no-cache" : FOREVER,
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "content-security-policy": CONTENT_SECURITY_POLICY,

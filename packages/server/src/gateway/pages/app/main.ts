@@ -3,36 +3,51 @@ import {
   Carillon,
   type Channel,
   type ConnectionState,
+  Device,
   type Gap,
-  type Json,
+  type InboxPublication,
   localStorageStore,
-} from "@carillon/client";
+} from "@carillon/client/device";
 import { type CancelTimer, systemPlatform } from "@carillon/client/platform";
 import { ABNORMAL_CLOSURE } from "@carillon/protocol/codes";
 import { setUpAccessCard } from "./access-card.ts";
+import { closeNotification, endClosedPage } from "./closed-page.ts";
+import { forWhom, setUpDeviceCard } from "./device-card.ts";
 import { byId, prepend, timestamp } from "./dom.ts";
 import { setUpHeartbeatCard } from "./heartbeat-card.ts";
+import { hideMessage, showInboxMessage, showMessage, showMissing } from "./messages.ts";
 import { forgetAll, loadSettings, saveSettings } from "./settings.ts";
 import { type TextName, textOf } from "./texts.ts";
 
-const MOST_MESSAGES = 200;
 const MOST_LOG_LINES = 300;
+const MOST_UNREAD = 200;
 const POSITIONS = "carillon.app:";
 
 const settings = loadSettings();
 const platform = systemPlatform();
 let roundTripMs: number | undefined;
-let received = 0;
 let cancelCountdown: CancelTimer = () => {};
 let channel: Channel | undefined;
 let listening = false;
+/** Of the inbox, shown while nobody looked. */
+const unread: InboxPublication[] = [];
 
 // The server that this page came from, also behind a proxy that serves it under a path.
-const client = new Carillon(new URL(".", location.href).href, {
-  store: localStorageStore(POSITIONS),
-  heartbeatMs: heartbeatMs(),
-  client: "carillon-page",
-  ...(settings.token !== "" && { token: settings.token }),
+const server = new URL(".", location.href).href;
+const options = { store: localStorageStore(POSITIONS), heartbeatMs: heartbeatMs(), client: "carillon-page" };
+const { token } = settings;
+// A device has a token of its own; the one that the person has typed says what it may.
+const device = settings.device
+  ? new Device(server, { ...options, platform: "web", ...(token !== "" && { authorization: token }) })
+  : undefined;
+const client = device?.carillon ?? new Carillon(server, { ...options, ...(token !== "" && { token }) });
+const showDevice = setUpDeviceCard({
+  device,
+  server,
+  text,
+  failed,
+  channel: () => channel?.name,
+  wants: (isDevice) => void beDevice(isDevice),
 });
 client.on("state", (state) => {
   logState(state);
@@ -44,7 +59,7 @@ client.on("heartbeat", (ms) => {
   log("logHeartbeat", ms.toFixed(1));
   showRoundTrip();
 });
-client.on("error", ({ message }) => log("logError", message));
+client.on("error", failed);
 
 byId("connect").addEventListener("click", () => {
   settings.connect = client.state.status === "closed";
@@ -53,12 +68,11 @@ byId("connect").addEventListener("click", () => {
   else client.close();
 });
 byId("push").addEventListener("click", () => {
-  settings.push = !settings.push;
-  saveSettings(settings);
-  if (settings.push) switchOn();
-  else switchOff();
-  log(settings.push ? "logPushOn" : "logPushOff");
-  showPush();
+  if (device === undefined) {
+    pushIs(!settings.push);
+    if (settings.push) switchOn();
+    else switchOff();
+  } else if (channel !== undefined) switchDevice(channel.name, !settings.push);
 });
 byId("beat").addEventListener("click", () => client.beat());
 byId("clear").addEventListener("click", () => byId("log").replaceChildren());
@@ -78,8 +92,12 @@ setUpHeartbeatCard(settings, () => {
 });
 
 // A reload is no reason to show again what was shown within the last second.
-addEventListener("pagehide", () => channel?.flush());
+addEventListener("pagehide", () => {
+  channel?.flush();
+  for (const name of device?.inbox ?? []) client.channel(name).flush();
+});
 
+if (device !== undefined) setUpDevice(device);
 showTexts();
 if (settings.connect) client.connect();
 
@@ -90,15 +108,91 @@ function opened(): void {
     channel = client.channel(name);
     channel.on("state", showState);
     channel.on("gap", showGap);
-    channel.on("error", ({ message }) => log("logError", message));
+    channel.on("error", failed);
+    device?.on("publication", showInbox);
   }
-  if (settings.push) switchOn();
+  // What a device does not want, the server knows.
+  if (settings.push || device !== undefined) switchOn();
+}
+
+function setUpDevice(device: Device): void {
+  let wasOff = false;
+  device.on("registered", ({ id }) => {
+    log("logRegistered", id);
+    wasOff = !settings.push;
+  });
+  client.on("state", ({ status }) => {
+    // Push that was off here before it was a device stays off.
+    if (status === "open" && wasOff && channel !== undefined) switchDevice(channel.name, false);
+    if (status === "open") wasOff = false;
+  });
+  device.on("switch", ({ channel: name, push }) => {
+    if (name === channel?.name && push !== settings.push) pushIs(push);
+  });
+  device.on("withdrawn", (id) => {
+    if (hideMessage(id)) log("logWithdrawn");
+    void closeNotification(id);
+  });
+  device.on("gap", ({ gap }) => showGap(gap));
+  device.on("error", failed);
+  document.addEventListener("visibilitychange", () => readVisible());
+  byId("access-hint").dataset["text"] = "accessHintDevice";
+}
+
+/** Makes this browser a device, or none any more. It is another client then. */
+async function beDevice(isDevice: boolean): Promise<void> {
+  if (device !== undefined) {
+    try {
+      await device.remove();
+    } catch (error) {
+      // One that the server does not know any more is gone already.
+      if (!isGone(error)) {
+        failed(error);
+        if (settings.connect) client.connect();
+        return;
+      }
+    }
+    await endClosedPage();
+    forgetAll(POSITIONS);
+  }
+  settings.device = isDevice;
+  saveSettings(settings);
+  location.reload();
+}
+
+function isGone(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: unknown };
+  return cause === 401 || cause === 404;
+}
+
+function showInbox(publication: InboxPublication): void {
+  const { data, time, id, channel: name } = publication;
+  showInboxMessage(data, time, id, forWhom(name, text));
+  if (unread.push(publication) > MOST_UNREAD) unread.shift();
+  readVisible();
+}
+
+/** What stands before the person's eyes is read. */
+function readVisible(): void {
+  if (document.visibilityState !== "visible") return;
+  for (const publication of unread.splice(0)) device?.read(publication).catch(failed);
+}
+
+function switchDevice(name: string, push: boolean): void {
+  device?.switch(name, { push }).catch(failed);
+}
+
+function pushIs(on: boolean): void {
+  settings.push = on;
+  saveSettings(settings);
+  log(on ? "logPushOn" : "logPushOff");
+  showPush();
 }
 
 /** Both listening and subscribing connect, so they wait until the person wants that. */
 function switchOn(): void {
   if (channel === undefined || !settings.connect) return;
-  if (!listening) channel.on("publication", ({ data, time }) => showMessage(asText(data), new Date(time)));
+  if (!listening) channel.on("publication", ({ data, time }) => void showMessage(data, time));
   listening = true;
   channel.subscribe();
 }
@@ -128,6 +222,7 @@ function showTexts(): void {
   showState();
   showPush();
   showRoundTrip();
+  showDevice();
 }
 
 function showState(): void {
@@ -168,25 +263,10 @@ function showRoundTrip(): void {
     roundTripMs === undefined ? text("noRoundTrip") : text("roundTrip", roundTripMs.toFixed(1));
 }
 
-/** `at` is when the server took it, which for one that was missed is a while ago. */
-function showMessage(message: string, at: Date): void {
-  const item = prepend(byId("messages"), timestamp(at), message, MOST_MESSAGES);
-  item.dataset["message"] = message;
-  received += 1;
-  byId("count").textContent = String(received);
-  byId("empty").hidden = true;
-}
-
 function showGap(gap: Gap): void {
   const name = "from" in gap ? "gap" : "otherLog";
   log(name);
-  const item = prepend(byId("messages"), now(), text(name), MOST_MESSAGES);
-  item.classList.add("gap");
-  byId("empty").hidden = true;
-}
-
-function asText(data: Json): string {
-  return typeof data === "string" ? data : JSON.stringify(data);
+  showMissing(now(), text(name));
 }
 
 function logState(state: ConnectionState): void {
@@ -200,6 +280,10 @@ function logState(state: ConnectionState): void {
 function causeOf({ code, reason }: { readonly code?: number; readonly reason?: string }): string {
   if (reason) return `${code}: ${reason}`;
   return code === ABNORMAL_CLOSURE ? text("unreachable") : String(code);
+}
+
+function failed(error: unknown): void {
+  log("logError", error instanceof Error ? error.message : String(error));
 }
 
 function log(name: TextName, value: string | number = ""): void {

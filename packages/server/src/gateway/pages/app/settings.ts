@@ -6,6 +6,8 @@ export interface Settings {
   /** Whether the person wants to be connected. */
   connect: boolean;
   push: boolean;
+  /** Whether this browser is a device. */
+  device: boolean;
   /** What to receive; "" for the server's default channel. */
   channel: string;
   /** What it is received with; "" for none. It is kept where scripts of this origin alone can read it. */
@@ -28,6 +30,7 @@ export function loadSettings(): Settings {
     language: LANGUAGES.find((each) => each === kept.language) ?? pickLanguage(navigator.languages),
     connect: kept.connect !== false,
     push: kept.push !== false,
+    device: kept.device === true,
     channel: asText(kept.channel),
     token: asText(kept.token),
     heartbeatSeconds: isHeartbeat(kept.heartbeatSeconds) ? kept.heartbeatSeconds : DEFAULT_HEARTBEAT_SECONDS,
