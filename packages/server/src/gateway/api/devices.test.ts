@@ -1,168 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { accessOf } from "../../hub/access.ts";
 import { ADMIN_KEY, setUpApi } from "./testing/api-set-up.ts";
 
-const yes = () => true;
 const P256DH = `B${"A".repeat(86)}`;
 const AUTH = "A".repeat(22);
 const webPush = { endpoint: "https://push.example/abc", keys: { p256dh: P256DH, auth: AUTH } };
 const NIGHT = { from: "22:00", to: "07:00" };
-
-async function setUp() {
-  const set = await setUpApi({
-    jwt: (token) => {
-      const [word, subject = ""] = token.split("=");
-      if (word !== "jwt") return undefined;
-      return accessOf(`jwt:${subject}`, { subscribe: yes, publish: yes, history: yes, presence: yes });
-    },
-  });
-  return {
-    ...set,
-    /** As whoever has this token, or nobody. */
-    async as(token: string | undefined, method: string, path: string, body?: unknown, address?: string) {
-      const response = await set.request(method, path, {
-        ...(token !== undefined && { token }),
-        ...(address !== undefined && { address }),
-        ...(body !== undefined && {
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify(body),
-        }),
-      });
-      const text = await response.text();
-      return {
-        status: response.status,
-        headers: response.headers,
-        body: text === "" ? undefined : JSON.parse(text),
-      };
-    },
-  };
-}
-
-describe("registering", () => {
-  test("an admin says all there is to say, and is told all but the keys", async () => {
-    const { call, clock } = await setUp();
-    const said = {
-      platform: "android",
-      appVersion: "2.4.1",
-      locale: "de-AT",
-      timeZone: "Europe/Vienna",
-      tags: ["b", "a", "b"],
-      user: "ann",
-    };
-    const endpoints = { webPush: { ...webPush, expirationTime: null }, unifiedPush: webPush };
-    const { status, body } = await call("POST", "/v1/devices", { ...said, ...endpoints, publish: ["chat"] });
-    expect([status, Object.keys(body)]).toEqual([201, ["id", "token"]]);
-    const now = new Date(clock.wallMs()).toISOString();
-    expect((await call("GET", `/v1/devices/${body.id}`)).body).toEqual({
-      id: body.id,
-      registered: true,
-      ...said,
-      tags: ["b", "a"],
-      webPush: { endpoint: webPush.endpoint },
-      unifiedPush: { endpoint: webPush.endpoint },
-      publish: ["chat"],
-      createdAt: now,
-      lastSeenAt: now,
-      connected: false,
-    });
-  });
-
-  test("what an admin registers may receive and read all channels, unless it is said", async () => {
-    const { call, as } = await setUp();
-    const plain = (await call("POST", "/v1/devices", {})).body;
-    const granted = (await call("POST", "/v1/devices", { publish: ["news"] })).body;
-    const asked = async (token: string) => [
-      (await as(token, "GET", "/v1/channels/news/messages")).status,
-      (await as(token, "POST", "/v1/channels/news/messages", { data: 1 })).status,
-    ];
-    expect([await asked(plain.token), await asked(granted.token)]).toEqual([
-      [200, 403],
-      [403, 201],
-    ]);
-  });
-
-  test("an app registers itself, and may what everybody may", async () => {
-    const { as, devices } = await setUp();
-    const { status, body } = await as(undefined, "POST", "/v1/devices", { platform: "ios", tags: ["beta"] });
-    expect(status).toBe(201);
-    expect(await devices.get(body.id)).toMatchObject({ platform: "ios", tags: ["beta"] });
-    expect((await as(body.token, "GET", "/v1/channels/push/messages")).status).toBe(200);
-    expect((await as(body.token, "GET", "/v1/channels/news/messages")).status).toBe(403);
-    expect((await as(body.token, "GET", `/v1/devices/${body.id}`)).body.platform).toBe("ios");
-  });
-
-  test("who comes with a JWT registers for its subject", async () => {
-    const { as, devices } = await setUp();
-    for (const said of [{}, { user: "ann" }]) {
-      const { body } = await as("jwt=ann", "POST", "/v1/devices", said);
-      expect(await devices.get(body.id)).toMatchObject({ user: "ann" });
-      expect((await as(body.token, "GET", "/v1/channels/news/messages")).status).toBe(403);
-    }
-    // A subject that could not be in a channel's name.
-    const { status, body } = await as('jwt="ann"', "POST", "/v1/devices", {});
-    expect([status, (await devices.get(body.id))?.user]).toEqual([201, undefined]);
-  });
-
-  test.each([
-    ["nobody", undefined, { user: "ann" }],
-    ["nobody", undefined, { subscribe: ["news"] }],
-    ["nobody", undefined, { presence: [] }],
-    ["a JWT of somebody else", "jwt=bob", { user: "ann" }],
-    ["a JWT whose subject is no user", 'jwt="ann"', { user: "ann" }],
-    ["a JWT", "jwt=ann", { publish: ["*"] }],
-    ["an API key", "publish:*", { user: "ann" }],
-  ])("%s may not say what only an admin may: %s %j", async (_, token, said) => {
-    const { as, devices } = await setUp();
-    expect(await as(token, "POST", "/v1/devices", said)).toMatchObject({
-      status: 403,
-      body: { code: "forbidden" },
-    });
-    expect(await devices.list({}, "", 10)).toEqual([]);
-  });
-
-  test("a device's token registers no others", async () => {
-    const { as, call } = await setUp();
-    const { token } = (await call("POST", "/v1/devices", {})).body;
-    expect((await as(token, "POST", "/v1/devices", {})).status).toBe(403);
-  });
-
-  test("may be switched off, and on again", async () => {
-    const { as, call, rules } = await setUp();
-    rules.selfRegistration = false;
-    expect(await as(undefined, "POST", "/v1/devices", {})).toMatchObject({
-      status: 401,
-      body: { code: "token_required" },
-    });
-    expect((await as("jwt=ann", "POST", "/v1/devices", {})).status).toBe(403);
-    expect((await as("publish:*", "POST", "/v1/devices", {})).status).toBe(403);
-    expect((await call("POST", "/v1/devices", {})).status).toBe(201);
-    rules.selfRegistration = true;
-    expect((await as(undefined, "POST", "/v1/devices", {})).status).toBe(201);
-  });
-
-  test("is bounded by address, before anything is read; admins are not", async () => {
-    const { as, call, clock, limits, metrics } = await setUp();
-    limits.maxRegistrationsPerMinute = 2;
-    const from = async (address: string, body: unknown = {}) =>
-      (await as(undefined, "POST", "/v1/devices", body, address)).status;
-    const seen = [];
-    for (let count = 0; count < 4; count++)
-      seen.push(await from("198.51.100.7", count === 0 ? { x: 1 } : {}));
-    expect(seen).toEqual([400, 201, 201, 429]);
-    const refused = await as("jwt=ann", "POST", "/v1/devices", {}, "198.51.100.7");
-    expect([refused.body.code, refused.headers.get("retry-after")]).toEqual(["too_many_registrations", "30"]);
-    expect(await from("198.51.100.8")).toBe(201);
-    expect((await call("POST", "/v1/devices", {})).status).toBe(201);
-    // One who has an address of a network has the others of it.
-    for (const last of [1, 2, 3]) await from(`2001:db8::${last}`);
-    expect(await from("2001:db8::4")).toBe(429);
-    expect(await metrics.refused.get()).toMatchObject({
-      values: expect.arrayContaining([{ labels: { code: "too_many_registrations" }, value: 3 }]),
-    });
-    clock.advance(30_000);
-    expect(await from("198.51.100.7")).toBe(201);
-  });
-});
 
 const bad: [object, string][] = [
   [{ name: "x" }, "name"],
@@ -186,7 +28,7 @@ const bad: [object, string][] = [
 ];
 
 test.each(bad)("%j is refused, by itself and in place of what there is", async (said, place) => {
-  const { call, devices } = await setUp();
+  const { call, devices } = await setUpApi();
   const { id } = (await call("POST", "/v1/devices", {})).body;
   for (const answer of [
     await call("POST", "/v1/devices", said),
@@ -200,7 +42,7 @@ test.each(bad)("%j is refused, by itself and in place of what there is", async (
 
 describe("changing", () => {
   test("what is said is changed, what is null is taken away", async () => {
-    const { call, as } = await setUp();
+    const { call, as } = await setUpApi();
     const { id, token } = (
       await call("POST", "/v1/devices", { platform: "ios", locale: "de", tags: ["a"], user: "ann" })
     ).body;
@@ -221,7 +63,7 @@ describe("changing", () => {
   });
 
   test("whose it is an admin says, and nobody what it may", async () => {
-    const { call, as, devices } = await setUp();
+    const { call, as, devices } = await setUpApi();
     const { id, token } = (await call("POST", "/v1/devices", { user: "ann" })).body;
     for (const user of ["ann", "bob", null]) {
       expect((await as(token, "PATCH", `/v1/devices/${id}`, { user, locale: "de" })).status).toBe(403);
@@ -234,7 +76,7 @@ describe("changing", () => {
 });
 
 test("a token is rotated and withdrawn by whoever has it, and by an admin", async () => {
-  const { call, as } = await setUp();
+  const { call, as } = await setUpApi();
   const { id, token } = (await call("POST", "/v1/devices", {})).body;
   const second = await as(token, "POST", `/v1/devices/${id}/token`);
   expect([second.status, second.body.id]).toEqual([200, id]);
@@ -258,7 +100,7 @@ test("a token is rotated and withdrawn by whoever has it, and by an admin", asyn
 });
 
 test("devices are listed by user and tag, in pages", async () => {
-  const { call } = await setUp();
+  const { call } = await setUpApi();
   const made = [];
   for (const said of [
     { user: "ann", tags: ["a"] },
@@ -281,7 +123,7 @@ test("devices are listed by user and tag, in pages", async () => {
 
 describe("switches", () => {
   test("are told as they are set, of channels with any name and of the inbox", async () => {
-    const { call, as } = await setUp();
+    const { call, as } = await setUpApi();
     const { id, token } = (await call("POST", "/v1/devices", { user: "ann" })).body;
     const put = async (channel: string, body: object) => {
       const { status, body: told } = await as(
@@ -313,8 +155,8 @@ describe("switches", () => {
   });
 
   test("of a device that a client only names are an admin's to set", async () => {
-    const { call, as } = await setUp();
-    expect((await as("jwt=ann", "PUT", "/v1/devices/phone/subscriptions/news", {})).status).toBe(403);
+    const { call, as } = await setUpApi();
+    expect((await as("publish:*", "PUT", "/v1/devices/phone/subscriptions/news", {})).status).toBe(403);
     expect((await call("PUT", "/v1/devices/phone/subscriptions/news", { push: false })).status).toBe(200);
     expect((await call("GET", "/v1/devices/phone")).body).toMatchObject({
       registered: false,
@@ -334,14 +176,14 @@ describe("switches", () => {
     ["news", { quietHours: { from: "22:00", to: "22:00" } }, "quietHours"],
     ["news", { quiet: NIGHT }, "quiet"],
   ])("%s %j is refused", async (channel, body, place) => {
-    const { call } = await setUp();
+    const { call } = await setUpApi();
     const answer = await call("PUT", `/v1/devices/phone/subscriptions/${channel}`, body);
     expect(answer).toMatchObject({ status: 400, body: { code: "bad_field" } });
     expect(answer.body.detail).toContain(place);
   });
 
   test("are a thousand at most", async () => {
-    const { call, devices } = await setUp();
+    const { call, devices } = await setUpApi();
     for (let index = 0; index < 1_000; index++) await devices.setSwitch("phone", `c${index}`, {});
     expect(await call("PUT", "/v1/devices/phone/subscriptions/one-more", {})).toMatchObject({
       status: 409,
@@ -351,7 +193,7 @@ describe("switches", () => {
 });
 
 test("all that is kept of a device is exported, and nothing of another", async () => {
-  const { call, as, devices } = await setUp();
+  const { call, as, devices } = await setUpApi();
   const { id, token } = (await call("POST", "/v1/devices", { user: "ann", webPush })).body;
   const other = (await call("POST", "/v1/devices", { user: "ann" })).body.id;
   await devices.setSwitch(id, "news", { push: true, quietHours: NIGHT });
@@ -379,7 +221,7 @@ test("all that is kept of a device is exported, and nothing of another", async (
 });
 
 test("an admin's key in the query reads an export, as browsers do", async () => {
-  const { call, request } = await setUp();
+  const { call, request } = await setUpApi();
   const { id } = (await call("POST", "/v1/devices", {})).body;
   expect((await request("HEAD", `/v1/devices/${id}/export?token=${ADMIN_KEY}`)).status).toBe(200);
   expect((await request("GET", `/v1/devices/${id}/export?token=${ADMIN_KEY}`)).status).toBe(200);

@@ -14,7 +14,7 @@ import { ADMIN_KEY } from "../../../hub/testing/defaults.ts";
 import { setUpHub } from "../../../hub/testing/hub-set-up.ts";
 import { timeOrderedIds } from "../../../lib/ids.ts";
 import { silentLog } from "../../../lib/log.ts";
-import { pattern } from "../../../lib/pattern.ts";
+import { channelPatterns } from "../../../lib/pattern.ts";
 import { Scheduler } from "../../../schedule/scheduler.ts";
 import { Schedules } from "../../../schedule/schedules.ts";
 import { schedulePorts } from "../../../schedule-ports.ts";
@@ -29,7 +29,7 @@ function scriptedToken(token: string) {
   const [word = "", channels = ""] = token.split(":");
   if (word === "expired" || word === "invalid") return word satisfies AccessProblem;
   if (!GRANTS.includes(word as Grant)) return undefined;
-  const fits = pattern(channels);
+  const fits = channelPatterns(channels);
   const no = () => false;
   const grants = { subscribe: no, publish: no, history: no, presence: no, [word]: fits };
   return accessOf(`scripted:${token}`, grants);
@@ -66,6 +66,27 @@ export async function setUpApi({ jwt = () => undefined }: { readonly jwt?: Token
     const url = new URL(path, "http://push.example");
     return api(new Request(url.href, { ...rest, method, headers }), url, undefined, () => address);
   };
+  /** As whoever has this token, or nobody; with a JSON body. */
+  const as = async (
+    token: string | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+    { headers, ...more }: Omit<Asked, "token" | "body"> = {},
+  ) => {
+    const response = await request(method, path, {
+      ...more,
+      ...(token !== undefined && { token }),
+      headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === "" ? undefined : JSON.parse(text),
+    };
+  };
   return {
     ...hub,
     routes,
@@ -73,19 +94,9 @@ export async function setUpApi({ jwt = () => undefined }: { readonly jwt?: Token
     schedules,
     scheduler,
     request,
+    as,
     /** As the admin, with a JSON body. */
-    async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-      const response = await request(method, path, {
-        token: ADMIN_KEY,
-        headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      return {
-        status: response.status,
-        headers: response.headers,
-        body: text === "" ? undefined : JSON.parse(text),
-      };
-    },
+    call: (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+      as(ADMIN_KEY, method, path, body, { headers }),
   };
 }
