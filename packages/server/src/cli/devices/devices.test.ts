@@ -228,11 +228,11 @@ test("rotate: the new token alone; revoke, remove: that it is done", async () =>
   expect(JSON.parse(removed.out.join())).toEqual({ id: "d_phone", removed: true });
 });
 
-test("export: what comes goes to standard output as it is", async () => {
+test("export: what comes goes to standard output as it is, a line", async () => {
   const text = JSON.stringify({ device: phone, messages: ["茶"] });
   const { code, asked, written, out } = await run(["export", "d_phone"], () => new Response(text));
   expect({ code, out, asked }).toEqual({ code: 0, out: [], asked: ["GET /v1/devices/d_phone/export"] });
-  expect(new TextDecoder().decode(written())).toBe(text);
+  expect(new TextDecoder().decode(written())).toBe(`${text}\n`);
 });
 
 test("an id cannot leave its place in the path", async () => {

@@ -116,6 +116,8 @@ function switchLines(switches: readonly Subscription[]): readonly string[] {
   return ["", ...tableOf(["CHANNEL", "PUSH", "QUIET"], rows)];
 }
 
+const NEWLINE = new TextEncoder().encode("\n");
+
 export const exportDevice = command({
   name: "devices export",
   group: "Use it",
@@ -130,6 +132,7 @@ export const exportDevice = command({
     const api = new Api(readEndpoint(flags, io), io);
     const { chunks } = await api.download(`${pathOf(id)}/export`);
     for await (const chunk of chunks) await io.write(chunk);
+    await io.write(NEWLINE);
     return DONE;
   },
 });
