@@ -282,9 +282,9 @@ export class V1Session extends Session {
     this.send({ type: "switch", channel, push, ...(quietHours !== undefined && { quietHours }) });
   }
 
-  /** A line in the log for operators. */
+  /** A line in the log for operators. A device reads its inbox whenever it is there: that is no news. */
   note(line: string, channel: string): void {
-    this.context.log.info(line, { ...this.logFields(), channel });
+    if (!channel.startsWith("$")) this.context.log.info(line, { ...this.logFields(), channel });
   }
 
   async #answerLater(command: Command, answer: Promise<Reply | string | undefined>): Promise<void> {
