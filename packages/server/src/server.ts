@@ -169,7 +169,7 @@ async function serve(
     clock,
     metrics,
   });
-  const routes = allRoutes({ hub, devices, mayRegister, apiKeys, schedules, backups });
+  const routes = allRoutes({ hub, devices, mayRegister, endpointProblem, apiKeys, schedules, backups });
   const rules: { -readonly [Name in keyof HandshakeRules]: HandshakeRules[Name] } = {
     defaultChannel,
     allowedOrigins: config.allowedOrigins,
@@ -275,4 +275,9 @@ const PUSH_EVERY = "push-every";
 function timedPush({ pushEvery, defaultChannel, pushText, timeZone }: Config): ScheduleFields | undefined {
   if (pushEvery === undefined) return undefined;
   return { channel: defaultChannel, data: pushText, every: `${pushEvery}ms`, timeZone, misfire: "skip" };
+}
+
+/** A push service that is asked over plain http could be anybody. */
+function endpointProblem(text: string): string | undefined {
+  return URL.parse(text)?.protocol === "https:" ? undefined : "expected an https address";
 }

@@ -11,7 +11,7 @@ import { pageQuery } from "./schemas.ts";
 
 const MAX_TAGS = 16;
 /** Those of push services have some 200 characters. */
-const MAX_ENDPOINT_LENGTH = 2_048;
+const MAX_ENDPOINT_LENGTH = 2_000;
 
 /** A text of which `problemOf` knows why it is not good; `shown` is for the description. */
 const named = (problemOf: (text: string) => string | undefined, shown: Record<string, unknown>) =>
@@ -44,24 +44,11 @@ const keys = z.strictObject({
   p256dh: z.string().regex(/^B[\w-]{86}$/, "expected 65 bytes in base64url, the first of them 4"),
   auth: z.string().regex(/^[\w-]{22}$/, "expected 16 bytes in base64url"),
 });
-const endpoint = z
-  .string()
-  .max(MAX_ENDPOINT_LENGTH)
-  .superRefine((text, context) => {
-    const problem = endpointProblem(text);
-    if (problem !== undefined) context.addIssue(problem);
-  })
-  .meta({
-    description: "an https address",
-    example: "https://updates.push.services.mozilla.com/wpush/v2/gAAA",
-  });
-
-/** A push service that is asked over plain http could be anybody, and a device names it. */
-function endpointProblem(text: string): string | undefined {
-  const url = URL.parse(text);
-  if (url?.protocol !== "https:") return "expected an https address";
-  return url.username === "" && url.password === "" ? undefined : "expected an address without a password";
-}
+/** Whether it is one that may be posted to is for `endpointProblem` of the routes to say. */
+const endpoint = z.string().max(MAX_ENDPOINT_LENGTH).meta({
+  description: "an https address, and no private one",
+  example: "https://updates.push.services.mozilla.com/wpush/v2/gAAA",
+});
 
 const webPush = z
   .strictObject({ endpoint, keys, expirationTime: z.number().nullish() })

@@ -23,12 +23,20 @@ export interface DeviceRoutePorts {
   readonly devices: Devices;
   /** Lets callers register. */
   readonly mayRegister: Admit;
+  /** Why nothing is posted to an endpoint, in one line for people. */
+  readonly endpointProblem: (endpoint: string) => string | undefined;
 }
 
 /** What a device may that an admin registers without saying what. */
 const RECEIVES_ALL: Grants = { subscribe: ["*"], history: ["*"] };
 
-export function deviceRoutes({ hub, devices, mayRegister }: DeviceRoutePorts): Route[] {
+export function deviceRoutes({ hub, devices, mayRegister, endpointProblem }: DeviceRoutePorts): Route[] {
+  const checkEndpoints = ({ webPush, unifiedPush }: z.output<typeof devicePatch>) => {
+    for (const [name, said] of Object.entries({ webPush, unifiedPush })) {
+      const problem = said && endpointProblem(said.endpoint);
+      if (problem) throw new Refusal(400, "bad_field", `${name}.endpoint: ${problem}`);
+    }
+  };
   const told = (device: Device) => ({ ...viewOf(device), connected: hub.isConnected(device.id) });
   const register = route(
     {
@@ -44,8 +52,9 @@ export function deviceRoutes({ hub, devices, mayRegister }: DeviceRoutePorts): R
         429: { description: "too many registrations a minute from your address; see Retry-After" },
       },
     },
-    async ({ access, body }) => {
-      const { device, token } = await devices.register(registrationOf(access, body ?? {}), access.who);
+    async ({ access, body = {} }) => {
+      checkEndpoints(body);
+      const { device, token } = await devices.register(registrationOf(access, body), access.who);
       return json(201, { id: device.id, token });
     },
     mayRegister,
@@ -92,6 +101,7 @@ export function deviceRoutes({ hub, devices, mayRegister }: DeviceRoutePorts): R
       if (body.user !== undefined && !access.isAdmin) {
         throw new Refusal(403, "forbidden", "user: whose a device is an admin says");
       }
+      checkEndpoints(body);
       return json(200, told(foundOrThrow(await devices.change(id, saidOf(body) as DevicePatch), id)));
     },
   );

@@ -1,24 +1,18 @@
 /** Every route of the HTTP API. */
 import type { ApiKeys } from "../../hub/api-keys.ts";
-import type { Devices } from "../../hub/devices/devices.ts";
-import type { Hub } from "../../hub/hub.ts";
 import type { Schedules } from "../../schedule/schedules.ts";
 import { type Backups, backupRoutes } from "./backups.ts";
 import { channelRoutes, sessionRoutes } from "./channels.ts";
 import { switchRoutes } from "./device-switches.ts";
-import { deviceRoutes } from "./devices.ts";
+import { type DeviceRoutePorts, deviceRoutes } from "./devices.ts";
 import { messageRoutes } from "./messages.ts";
 import { targetedRoutes } from "./messages-to.ts";
 import { receiptRoutes } from "./receipts.ts";
-import type { Admit, Route } from "./route.ts";
+import type { Route } from "./route.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { tokenRoutes } from "./tokens.ts";
 
-export interface RoutePorts {
-  readonly hub: Hub;
-  readonly devices: Devices;
-  /** Lets callers register devices; see `gateway/registration.ts`. */
-  readonly mayRegister: Admit;
+export interface RoutePorts extends DeviceRoutePorts {
   readonly apiKeys: ApiKeys;
   readonly schedules: Schedules;
   /** `undefined` where nothing is kept on disk. */

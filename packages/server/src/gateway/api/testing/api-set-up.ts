@@ -57,7 +57,15 @@ export async function setUpApi({ jwt = () => undefined }: { readonly jwt?: Token
   const rules = { selfRegistration: true };
   const mayRegister = registration({ ...hub, isOpen: () => rules.selfRegistration });
   const { hub: main, devices } = hub;
-  const routes = allRoutes({ hub: main, devices, mayRegister, apiKeys, schedules, backups: undefined });
+  const routes = allRoutes({
+    hub: main,
+    devices,
+    mayRegister,
+    endpointProblem: (text) => (/^https:\/\/[^@]+$/.test(text) ? undefined : "expected an https address"),
+    apiKeys,
+    schedules,
+    backups: undefined,
+  });
   const api = createApi(routes, { authenticate, log: silentLog });
   const request = async (method: string, path: string, init: Asked = {}) => {
     const { token, address = "203.0.113.9", ...rest } = init;
