@@ -57,6 +57,8 @@ test("the defaults are the documented ones", () => {
     webhookUrl: "",
     webhookEvents: ["connected", "disconnected", "publication", "device_offline"],
     webhookSecret: "",
+    pushContact: "",
+    pushServices: [],
     jwtSecret: "",
     jwtPublicKey: "",
     jwtJwks: "",

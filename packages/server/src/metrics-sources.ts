@@ -38,6 +38,11 @@ export function watch(metrics: Metrics, { hub, webhooks, clock }: MetricsSources
   });
   // From the start on, or the first of each would be no increase to Prometheus.
   for (const outcome of ["delivered", "retried", "dead", "dropped"]) metrics.webhooks.inc({ outcome }, 0);
+  for (const sender of ["webPush", "unifiedPush"]) {
+    for (const outcome of ["sent", "gone", "refused", "retried"])
+      metrics.notifications.inc({ sender, outcome }, 0);
+  }
+  metrics.notifications.inc({ sender: "any", outcome: "dropped" }, 0);
   metrics.refused.inc({ code: "storage_unavailable" }, 0);
   for (const protocol of ["text", "v1", "sse"]) metrics.connected.inc({ protocol }, 0);
   watchProcess(metrics, clock);

@@ -89,6 +89,12 @@ export function createMetrics() {
       "How late a scheduled run is published.",
       SECONDS,
     ),
+    notifications: new Counter({
+      name: "carillon_notifications_total",
+      help: "Messages to push services, by outcome.",
+      labelNames: ["sender", "outcome"],
+      registers,
+    }),
     webhooks: labelled("carillon_webhooks_total", "Webhook deliveries, by outcome.", "outcome"),
   };
 }

@@ -1,6 +1,7 @@
 /** How the server is reached, and whom it tells. */
 import { z } from "zod";
 import { isNetwork } from "../gateway/client-address.ts";
+import { isHostPattern } from "../gateway/notifiers/endpoints.ts";
 import { list, option, text } from "./option.ts";
 
 const isFile = text((value) => value === "" || value.length < 4_096);
@@ -64,5 +65,21 @@ export const networkOptions = {
     initial: "",
     shown: "none",
     isSecret: true,
+  }),
+  "push-contact": option({
+    schema: text((value) => value === "" || /^(?:mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/.test(value)),
+    expects: "an address such as mailto:ops@example.com or https://example.com",
+    placeholder: "ADDRESS",
+    about: "told to push services, whose operators may have to reach you; Apple's takes nothing without",
+    initial: "",
+    shown: "none",
+  }),
+  "push-services": option({
+    schema: list.refine((hosts) => hosts.every(isHostPattern)),
+    expects: "hosts such as push.lab:8080 or *.lab, separated by commas",
+    placeholder: "HOSTS",
+    about: "push services on private addresses or without https that may be posted to",
+    initial: "",
+    shown: "none",
   }),
 };

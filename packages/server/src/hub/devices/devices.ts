@@ -171,11 +171,17 @@ export class Devices {
   }
 
   /**
-   * Changes what is said of a registered device; `undefined` if there is none. Another user's inbox begins now.
+   * Changes what is said of a registered device, if `applies` to it as it is by then; `undefined` if there is none. Another
+   * user's inbox begins now.
    * @throws {EngineError} by rejection.
    */
-  async change(id: string, patch: DevicePatch): Promise<Device | undefined> {
+  async change(
+    id: string,
+    patch: DevicePatch,
+    applies: (device: Device) => boolean = () => true,
+  ): Promise<Device | undefined> {
     return this.#edit(id, async (device) => {
+      if (!applies(device)) return { device };
       // JSON would leave out what is undefined; whoever hears of the change is to see the same.
       const { user, ...rest } = Object.fromEntries(
         Object.entries({ ...device, ...patch }).filter(([, value]) => value !== undefined),
@@ -298,8 +304,8 @@ export class Devices {
   }
 
   /** See `Recipients.page`. */
-  audience(channel: string, target: string | undefined, after: string, limit?: number) {
-    return this.#recipients.page(channel, target, after, limit);
+  audience(...asked: Parameters<Recipients["page"]>): ReturnType<Recipients["page"]> {
+    return this.#recipients.page(...asked);
   }
 
   /** See `Recipients.count`. */

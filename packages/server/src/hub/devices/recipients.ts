@@ -5,9 +5,18 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { requiredTags, singleTag, tagTest } from "../tag-expressions.ts";
-import { type Device, EVERYONE, switchName, switchOf } from "./device.ts";
+import { type Device, EVERYONE, inboxOf, switchName, switchOf } from "./device.ts";
 import type { DeviceStore } from "./store.ts";
-import { channelLabel, DEVICE, offLabel, publicPart, REGISTERED, tagLabel, userLabel } from "./stored.ts";
+import {
+  channelLabel,
+  DEVICE,
+  HAS_ENDPOINT,
+  offLabel,
+  publicPart,
+  REGISTERED,
+  tagLabel,
+  userLabel,
+} from "./stored.ts";
 
 /** Devices looked at in one turn of the event loop. */
 const PAGE = 100;
@@ -34,7 +43,8 @@ export class Recipients {
 
   /**
    * Those of the next `limit` devices after the id `after` that a publication is for, at most 100; `next` is the `after` of
-   * the next page, null when there is none. A page may be empty and not the last.
+   * the next page, null when there is none. A page may be empty and not the last. `isReachable`: only those that a push
+   * service may reach.
    * @throws {EngineError} by rejection.
    */
   async page(
@@ -42,10 +52,13 @@ export class Recipients {
     target: string | undefined,
     after: string,
     limit = PAGE,
+    isReachable = false,
   ): Promise<{ readonly devices: readonly Device[]; readonly next: string | null }> {
     const own = ownerOf(channel);
     if (own !== undefined) return { devices: after < own ? await this.#alone(own, channel) : [], next: null };
-    return this.#page(await this.#searchFor(channel, target), after, Math.min(limit, PAGE));
+    const search = await this.#searchFor(channel, target);
+    const narrowed = isReachable ? await this.#reachable(search, channel, target) : search;
+    return this.#page(narrowed, after, Math.min(limit, PAGE));
   }
 
   /**
@@ -93,6 +106,16 @@ export class Recipients {
     };
   }
 
+  /** Looks at those that the fewest are: the ones that are meant, or the ones that can be reached. */
+  async #reachable(search: Search, channel: string, target: string | undefined): Promise<Search> {
+    const { engine } = this.#ports;
+    const reachable = await engine.countLabelled(DEVICE, HAS_ENDPOINT);
+    if (reachable < (await engine.countLabelled(DEVICE, search.label))) {
+      return { label: HAS_ENDPOINT, passes: (device) => isRecipient(device, channel, target) };
+    }
+    return { ...search, passes: (device) => hasEndpoint(device) && search.passes(device) };
+  }
+
   /** The label that the fewest carry of those that all who are meant carry. */
   async #rarest(tags: readonly string[]): Promise<string> {
     let rarest = REGISTERED;
@@ -124,6 +147,19 @@ export class Recipients {
     }
     return count;
   }
+}
+
+/** Whether a device is one of those that a publication is for. */
+export function isRecipient(device: Device, channel: string, target: string | undefined): boolean {
+  if (!switchOf(device, channel).push) return false;
+  if (!channel.startsWith("$")) return Object.hasOwn(device.subscriptions, channel);
+  if (!inboxOf(device).includes(channel)) return false;
+  return target === undefined || tagTest(target)(new Set(device.tags));
+}
+
+/** Whether a push service may reach it. */
+export function hasEndpoint({ webPush, unifiedPush }: Device): boolean {
+  return webPush !== undefined || unifiedPush !== undefined;
 }
 
 /** The device whose own channel it is. */
