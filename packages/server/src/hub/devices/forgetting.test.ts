@@ -33,6 +33,15 @@ describe("when it was last seen", () => {
     expect(writes).toHaveLength(1);
   });
 
+  test("is written of one that left and has come back at once", async () => {
+    const { devices, id, clock, pass, lastSeen } = await setUp();
+    await pass(5_000);
+    devices.seen(id, true);
+    devices.seen(id);
+    await devices.flush();
+    expect(await lastSeen()).toBe(clock.wallMs());
+  });
+
   test("of one that stays is written once an hour", async () => {
     const { devices, id, writes, pass } = await setUp();
     for (let minute = 0; minute < 180; minute++) {
