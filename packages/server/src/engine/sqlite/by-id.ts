@@ -17,7 +17,7 @@ export class ById {
     );
   }
 
-  /** Its rowid. In ten million rows some 25 looks at 5 µs, and as many for each time the clock went back. */
+  /** Its rowid. Of a million 25 µs, and as long for each time the clock went back. */
   find(id: string): number | undefined {
     const [[least] = [null]] = this.#least.values() as [number | null][];
     const [[most] = [null]] = this.#most.values() as [number | null][];

@@ -32,7 +32,10 @@ const PUBLICATION = `offset, prev, lane, time_ms AS timeMs, publication.id, data
 /** Of a million records the first takes 7 µs and 128 of them 0.3 ms, as long as the index has them in this order. */
 export const DUE = `${RECORD} AND due_ms <= ? ORDER BY due_ms, id LIMIT ?`;
 
-/** Beginning with the labels: SQLite, left to itself, may as well look through all records of the kind. */
+/**
+ * Beginning with the labels: SQLite, left to itself, may as well look through all records of the kind. Of a million 256 take
+ * 0.5 ms, the first as the last.
+ */
 export const LABELLED = `SELECT record.kind, record.id, data, due_ms, labels
   FROM record_label CROSS JOIN record ON record.kind = record_label.kind AND record.id = record_label.id
   WHERE record_label.kind = ? AND label = ? AND record_label.id > ? ORDER BY record_label.id LIMIT ?`;

@@ -3,6 +3,8 @@ import type { RecordChange } from "../engine.ts";
 import type { Connection } from "./connection.ts";
 import { LabelRows } from "./label-rows.ts";
 
+const NONE: readonly string[] = [];
+
 export class RecordRows {
   readonly #select;
   readonly #put;
@@ -23,8 +25,8 @@ export class RecordRows {
     return (this.#select.values(kind, id) as [string][])[0]?.[0];
   }
 
-  save({ kind, id, data, dueMs, labels = [] }: RecordChange): void {
-    const now = data === undefined ? [] : [...new Set(labels)];
+  save({ kind, id, data, dueMs, labels = NONE }: RecordChange): void {
+    const now = data === undefined || labels.length === 0 ? NONE : [...new Set(labels)];
     this.#labels.save(kind, id, now);
     if (data === undefined) this.#remove.run(kind, id);
     else this.#put.run(kind, id, data, dueMs ?? null, now.length === 0 ? null : now.join("\n"));
