@@ -67,8 +67,7 @@ describe("where it starts and how it comes back", () => {
   test("a device's position on the server counts if it is further", async () => {
     const server = new FakeServer();
     server.top = 9;
-    server.script.subscribe = (command) => ({
-      ...server.usual(command),
+    server.script.subscribe = () => ({
       type: "subscribed",
       channel: "news",
       position: { epoch: "e", offset: 9 },

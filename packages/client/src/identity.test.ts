@@ -135,8 +135,8 @@ describe("two pages that share a store", () => {
   test.each([
     [100, 200],
     [200, 100],
-  ])("are one device, whoever is answered first (%d, %d)", async (...delays) => {
-    const { api, one, other, server } = await two(memoryStore(), delays);
+  ])("are one device, whoever is answered first (%d, %d)", async (first, second) => {
+    const { api, one, other, server } = await two(memoryStore(), [first, second]);
     expect(one.device.id).toBe(other.device.id as string);
     expect(new Set(tokens(server)).size).toBe(1);
     expect([...one.told.registered, ...other.told.registered]).toHaveLength(1);

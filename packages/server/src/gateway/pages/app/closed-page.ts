@@ -40,7 +40,7 @@ export async function switchClosedPageOff(device: Device): Promise<void> {
 /** The browser is not reached any more, by whomever. */
 export async function endClosedPage(): Promise<void> {
   await (await subscription())?.unsubscribe();
-  await saveIdentity(undefined);
+  await saveIdentity(globalThis.caches, undefined);
 }
 
 /**
@@ -54,14 +54,14 @@ export async function tellSubscription(device: Device): Promise<void> {
   const { endpoint, keys = {} } = present.toJSON();
   const { p256dh, auth } = keys;
   if (endpoint === undefined || p256dh === undefined || auth === undefined) return;
-  const known = await loadIdentity();
+  const known = await loadIdentity(globalThis.caches);
   const said = { ...identity, endpoint };
   if (JSON.stringify(known) === JSON.stringify(said)) return;
   await device.update({ webPush: { endpoint, keys: { p256dh, auth } } });
-  await saveIdentity(said);
+  await saveIdentity(globalThis.caches, said);
 }
 
-/** Takes a notification away: its message has been handled on another device. */
+/** Takes a notification away: its message has been read in the page, or handled on another device. */
 export async function closeNotification(id: string): Promise<void> {
   const registration = await registered();
   const shown = (await registration?.getNotifications()) ?? [];

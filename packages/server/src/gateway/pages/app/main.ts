@@ -175,7 +175,10 @@ function showInbox(publication: InboxPublication): void {
 /** What stands before the person's eyes is read. */
 function readVisible(): void {
   if (document.visibilityState !== "visible") return;
-  for (const publication of unread.splice(0)) device?.read(publication).catch(failed);
+  for (const publication of unread.splice(0)) {
+    device?.read(publication).catch(failed);
+    void closeNotification(publication.id);
+  }
 }
 
 function switchDevice(name: string, push: boolean): void {
