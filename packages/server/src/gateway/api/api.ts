@@ -185,14 +185,16 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json *(?:;|$)/i;
 
 async function bodyOf(
   request: Request,
-  { body, rawBody }: Route["description"],
+  { body, rawBody, maxBodyBytes }: Route["description"],
 ): Promise<{ body: unknown; raw: unknown }> {
   if (body === undefined && rawBody === undefined) return { body: undefined, raw: undefined };
   const isJson = JSON_TYPE.test(request.headers.get("content-type") ?? "");
   if (rawBody?.kind === "bytes") return { body: undefined, raw: { bytes: await request.bytes() } };
-  if (rawBody?.kind === "text" && !isJson) return { body: undefined, raw: { text: await textOf(request) } };
+  if (rawBody?.kind === "text" && !isJson) {
+    return { body: undefined, raw: { text: textOf(await request.bytes()) } };
+  }
   if (!isJson) throw new Refusal(415, "unsupported_media_type", "content-type: application/json is needed");
-  const text = await textOf(request);
+  const text = textOf(await bytesOf(request, maxBodyBytes));
   // Before it is parsed: 60,000 brackets would take a parser, ours or a client's, to the end of its stack.
   if (isDeep(text)) throw new Refusal(400, "bad_json", `the body is nested more than ${MAX_DEPTH} deep`);
   return { body: check(body, parse(text), ""), raw: undefined };
@@ -201,13 +203,25 @@ async function bodyOf(
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** @throws {Refusal} if it is not UTF-8: replacing what is wrong would deliver something that nobody has sent. */
-async function textOf(request: Request): Promise<string> {
-  const bytes = await request.bytes();
+function textOf(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
     throw new Refusal(400, "bad_encoding", "the body is not UTF-8");
   }
+}
+
+/** @throws {Refusal} by rejection as soon as there are more than `most`. */
+async function bytesOf(request: Request, most: number | undefined): Promise<Uint8Array> {
+  if (most === undefined || request.body === null) return request.bytes();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.length;
+    if (size > most) throw new Refusal(413, "payload_too_large", `the body is over ${most} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function parse(text: string): unknown {

@@ -6,6 +6,7 @@ import { deviceId, pushSwitch, switches, switchName, switchPatch } from "./devic
 import {
   deviceParams,
   foundOrThrow,
+  MAX_BODY_BYTES,
   NO_DEVICE,
   noDevice,
   subscriptionOf,
@@ -40,6 +41,7 @@ export function switchRoutes(devices: Devices): Route[] {
         "In force at once, also on an open connection, and remembered. Switched on again, a channel begins from then. A device that a client only names by `?device=` has switches, too.",
       params: z.strictObject({ device: deviceId, channel: switchName }),
       body: switchPatch,
+      maxBodyBytes: MAX_BODY_BYTES,
       answers: {
         200: { description: "as it is now", schema: pushSwitch },
         404: NO_DEVICE,

@@ -5,6 +5,8 @@ import { deviceId } from "./device-schemas.ts";
 import { notFound, type Refusal } from "./route.ts";
 
 export const deviceParams = z.strictObject({ device: deviceId });
+/** What is said of a device, in the longest way: 80 KB of it are patterns. */
+export const MAX_BODY_BYTES = 128 * 1_024;
 /** To who may know. */
 export const NO_DEVICE = { description: "there is none of this id" };
 

@@ -15,7 +15,7 @@ import {
   devicesQuery,
   newDevice,
 } from "./device-schemas.ts";
-import { deviceParams, foundOrThrow, NO_DEVICE, noDevice, viewOf } from "./device-view.ts";
+import { deviceParams, foundOrThrow, MAX_BODY_BYTES, NO_DEVICE, noDevice, viewOf } from "./device-view.ts";
 import { type Admit, json, pageOf, Refusal, type Route, route } from "./route.ts";
 
 export interface DeviceRoutePorts {
@@ -47,6 +47,7 @@ export function deviceRoutes({ hub, devices, mayRegister, endpointProblem }: Dev
       description:
         "An admin says whose it is and what its token may; unless said, to receive and read all channels. An app registers itself without a token, unless that is switched off, or with a JWT, and is then its subject's; its token may what everybody may. It has an inbox from now on.",
       body: newDevice,
+      maxBodyBytes: MAX_BODY_BYTES,
       answers: {
         201: { description: "made; the token is shown this once", schema: credentials },
         429: { description: "too many registrations a minute from your address; see Retry-After" },
@@ -95,6 +96,7 @@ export function deviceRoutes({ hub, devices, mayRegister, endpointProblem }: Dev
       description: "`user` takes an admin. A registered one only.",
       params: deviceParams,
       body: devicePatch,
+      maxBodyBytes: MAX_BODY_BYTES,
       answers: { 200: { description: "changed", schema: deviceSchema }, 404: NO_DEVICE },
     },
     async ({ access, params: { device: id }, body = {} }) => {

@@ -141,3 +141,27 @@ test("is bounded by address, before anything is read; admins are not", async () 
   clock.advance(30_000);
   expect(await from("198.51.100.7")).toBe(201);
 });
+
+test.each([["with its length"], ["in chunks"]])(
+  "a body that is too large is not read to its end: %s",
+  async (how) => {
+    const { request } = await setUp();
+    let read = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        read += 65_536;
+        controller.enqueue(new TextEncoder().encode(" ".repeat(65_536)));
+        if (read >= 8_000_000) controller.close();
+      },
+    });
+    const response = await request("POST", "/v1/devices", {
+      body: how === "in chunks" ? body : " ".repeat(131_073),
+      headers: { "content-type": "application/json" },
+    });
+    expect([response.status, (await response.json()) as object]).toMatchObject([
+      413,
+      { code: "payload_too_large" },
+    ]);
+    expect(read).toBeLessThan(1_000_000);
+  },
+);

@@ -52,6 +52,8 @@ export interface RouteDescription<
   readonly headers?: Headers;
   /** The schema of a JSON body. */
   readonly body?: Body;
+  /** The largest body, where that is less than the server takes: of those of whom little is known. */
+  readonly maxBodyBytes?: number;
   /** What is taken besides JSON, as it is: any other type of content as text, or bytes. */
   readonly rawBody?: { readonly kind: Exclude<BodyKind, "json">; readonly description: string };
   readonly answers: Readonly<Record<number, Answer>>;

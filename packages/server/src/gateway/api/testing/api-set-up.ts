@@ -40,7 +40,7 @@ export interface Asked {
   readonly address?: string;
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 }
 
 /** With `jwt`, another kind of tokens. */
