@@ -22,7 +22,7 @@ export interface Route {
   readonly url: string;
   /** The header `Host`. */
   readonly host: string;
-  /** Whose certificate is expected; `undefined` if the endpoint names an address itself. */
+  /** Whose certificate is expected; `undefined` if the endpoint names an address itself, or without TLS. */
   readonly serverName: string | undefined;
 }
 
@@ -70,7 +70,7 @@ export class Endpoints {
     if (!this.#isAllowed(url) && !addresses.every(isPublic))
       return { problem: "its name leads to a private address" };
     url.hostname = isIP(first) === 6 ? `[${first}]` : first;
-    return { url: url.href, host, serverName: hostname };
+    return { url: url.href, host, serverName: url.protocol === "https:" ? hostname : undefined };
   }
 
   #isAllowed({ hostname, port, protocol }: URL): boolean {
