@@ -71,7 +71,7 @@ test("it serves the page and all its files as npm start does", async () => {
   const page = await (await fetch(url)).text();
   const files = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = ""]) => path);
   expect(files.filter((path) => path.endsWith(".js"))).toHaveLength(1);
-  for (const path of ["/", ...files]) {
+  for (const path of ["/", "/sw.js", ...files]) {
     const [ours, theirs] = await Promise.all([fetch(url + path), fetch(fromSource.httpUrl + path)]);
     expect(ours.status).toBe(200);
     expect(await ours.text()).toBe(await theirs.text());
