@@ -34,7 +34,7 @@ async function makeDevice(page: Page): Promise<string> {
 }
 
 async function idOf(page: Page): Promise<string> {
-  await inboxSwitch(page, "To everyone").waitFor();
+  await inboxSwitch(page, "To everyone or a tag").waitFor();
   return (await page.getByTestId("device-id").textContent()) ?? "";
 }
 
@@ -94,7 +94,7 @@ test("its switches stick: set in the page or by the backend, they are the same i
   for (const tab of [page, other]) await message(tab, "Wanted").waitFor();
   expect(await message(page, "Not wanted").count()).toBe(0);
 
-  await inboxSwitch(page, "To everyone").click();
+  await inboxSwitch(page, "To everyone or a tag").click();
   await other.locator("[data-channel='$all'][aria-checked=false]").waitFor();
   expect(await subscriptions()).toContainEqual({ channel: "$all", push: false });
   expect(errors).toEqual([]);
@@ -193,7 +193,7 @@ test.each([
           getComputedStyle(each).display !== "inline",
       ),
     );
-  for (const text of ["To everyone", "发给所有人"]) {
+  for (const text of ["To everyone or a tag", "发给所有人或标签"]) {
     await inboxSwitch(page, text).waitFor();
     expect([await overflow(), await isCutOff()]).toEqual([0, false]);
     await page.getByTestId("language").click();
