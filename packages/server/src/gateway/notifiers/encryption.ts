@@ -15,7 +15,7 @@ interface Ece {
       readonly privateKey: ECDH;
       readonly salt?: Buffer;
     },
-  ): Buffer;
+  ): Buffer<ArrayBuffer>;
 }
 const ece: Ece = untyped;
 
@@ -39,7 +39,7 @@ export function encrypt(
   plaintext: string,
   { p256dh, auth }: PushKeys,
   { privateKey, salt }: Ephemeral = { privateKey: newPrivateKey() },
-): Buffer {
+): Buffer<ArrayBuffer> {
   return ece.encrypt(Buffer.from(plaintext, "utf8"), {
     version: "aes128gcm",
     dh: p256dh,

@@ -32,7 +32,7 @@ export interface PushServicesPorts {
 export interface PushRequest {
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Buffer;
+  readonly body: string | Buffer<ArrayBuffer>;
 }
 
 /** What a service has answered, or why there is no answer. */
