@@ -18,6 +18,7 @@ import { createApi } from "./gateway/api/api.ts";
 import { serveDescription } from "./gateway/api/description.ts";
 import { allRoutes } from "./gateway/api/routes.ts";
 import { streamRoute } from "./gateway/api/stream.ts";
+import { deviceChanges } from "./gateway/device-changes.ts";
 import { nativeFanOut } from "./gateway/fan-out.ts";
 import type { HandshakeRules } from "./gateway/handshake.ts";
 import { sharedProbe } from "./gateway/health.ts";
@@ -169,7 +170,16 @@ async function serve(
     clock,
     metrics,
   });
-  const routes = allRoutes({ hub, devices, mayRegister, endpointProblem, apiKeys, schedules, backups });
+  const routes = allRoutes({
+    hub,
+    devices,
+    mayRegister,
+    mayChange: deviceChanges({ clock, metrics }),
+    endpointProblem,
+    apiKeys,
+    schedules,
+    backups,
+  });
   const rules: { -readonly [Name in keyof HandshakeRules]: HandshakeRules[Name] } = {
     defaultChannel,
     allowedOrigins: config.allowedOrigins,

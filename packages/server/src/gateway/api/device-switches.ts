@@ -11,10 +11,15 @@ import {
   noDevice,
   subscriptionOf,
   subscriptionsOf,
+  TOO_MANY,
 } from "./device-view.ts";
+import type { DeviceRoutePorts } from "./devices.ts";
 import { json, Refusal, type Route, route } from "./route.ts";
 
-export function switchRoutes(devices: Devices): Route[] {
+export function switchRoutes({
+  devices,
+  mayChange,
+}: Pick<DeviceRoutePorts, "devices" | "mayChange">): Route[] {
   const list = route(
     {
       method: "get",
@@ -46,12 +51,14 @@ export function switchRoutes(devices: Devices): Route[] {
         200: { description: "as it is now", schema: pushSwitch },
         404: NO_DEVICE,
         409: { description: "the device has 1,000 already" },
+        429: TOO_MANY,
       },
     },
     async ({ params: { device: id, channel }, body = {} }) => {
       const device = await set(devices, id, channel, body);
       return json(200, subscriptionOf(channel, switchOf(device, channel)));
     },
+    mayChange,
   );
   return [list, put];
 }

@@ -9,6 +9,7 @@ export const deviceParams = z.strictObject({ device: deviceId });
 export const MAX_BODY_BYTES = 128 * 1_024;
 /** To who may know. */
 export const NO_DEVICE = { description: "there is none of this id" };
+export const TOO_MANY = { description: "too many changes a second by the device itself; see Retry-After" };
 
 /** @throws {Refusal} if there is nothing. */
 export function foundOrThrow<Found>(found: Found | undefined, id: string): Found {

@@ -226,3 +226,29 @@ test("an admin's key in the query reads an export, as browsers do", async () => 
   expect((await request("HEAD", `/v1/devices/${id}/export?token=${ADMIN_KEY}`)).status).toBe(200);
   expect((await request("GET", `/v1/devices/${id}/export?token=${ADMIN_KEY}`)).status).toBe(200);
 });
+
+test("a device changes what is kept of it so often a second, and an admin as often as he likes", async () => {
+  const { call, as, clock } = await setUpApi();
+  const { id, token } = (await call("POST", "/v1/devices", {})).body;
+  const change = (who: string, count: number) =>
+    count % 2 === 0
+      ? as(who, "PATCH", `/v1/devices/${id}`, { locale: "de" })
+      : as(who, "PUT", `/v1/devices/${id}/subscriptions/news`, { push: false });
+  const statuses = async (who: string) => {
+    const all = [];
+    for (let count = 0; count < 30; count++) all.push((await change(who, count)).status);
+    return all;
+  };
+  const told = await statuses(token);
+  expect([told.indexOf(429), told.at(-1)]).toEqual([21, 429]);
+  const refused = await as(token, "POST", `/v1/devices/${id}/token`);
+  expect([refused.status, refused.body.code, refused.headers.get("retry-after")]).toEqual([
+    429,
+    "rate_limited",
+    "1",
+  ]);
+  expect((await as(token, "GET", `/v1/devices/${id}`)).status).toBe(200);
+  expect(await statuses(ADMIN_KEY)).not.toContain(429);
+  clock.advance(1_000);
+  expect((await as(token, "PATCH", `/v1/devices/${id}`, {})).status).toBe(200);
+});

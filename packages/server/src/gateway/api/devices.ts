@@ -15,7 +15,15 @@ import {
   devicesQuery,
   newDevice,
 } from "./device-schemas.ts";
-import { deviceParams, foundOrThrow, MAX_BODY_BYTES, NO_DEVICE, noDevice, viewOf } from "./device-view.ts";
+import {
+  deviceParams,
+  foundOrThrow,
+  MAX_BODY_BYTES,
+  NO_DEVICE,
+  noDevice,
+  TOO_MANY,
+  viewOf,
+} from "./device-view.ts";
 import { type Admit, json, pageOf, Refusal, type Route, route } from "./route.ts";
 
 export interface DeviceRoutePorts {
@@ -23,6 +31,8 @@ export interface DeviceRoutePorts {
   readonly devices: Devices;
   /** Lets callers register. */
   readonly mayRegister: Admit;
+  /** Lets a device change what is kept of it. */
+  readonly mayChange: Admit;
   /** Why nothing is posted to an endpoint, in one line for people. */
   readonly endpointProblem: (endpoint: string) => string | undefined;
 }
@@ -30,7 +40,8 @@ export interface DeviceRoutePorts {
 /** What a device may that an admin registers without saying what. */
 const RECEIVES_ALL: Grants = { subscribe: ["*"], history: ["*"] };
 
-export function deviceRoutes({ hub, devices, mayRegister, endpointProblem }: DeviceRoutePorts): Route[] {
+export function deviceRoutes(ports: DeviceRoutePorts): Route[] {
+  const { hub, devices, mayRegister, mayChange, endpointProblem } = ports;
   const checkEndpoints = ({ webPush, unifiedPush }: z.output<typeof devicePatch>) => {
     for (const [name, said] of Object.entries({ webPush, unifiedPush })) {
       const problem = said && endpointProblem(said.endpoint);
@@ -97,7 +108,7 @@ export function deviceRoutes({ hub, devices, mayRegister, endpointProblem }: Dev
       params: deviceParams,
       body: devicePatch,
       maxBodyBytes: MAX_BODY_BYTES,
-      answers: { 200: { description: "changed", schema: deviceSchema }, 404: NO_DEVICE },
+      answers: { 200: { description: "changed", schema: deviceSchema }, 404: NO_DEVICE, 429: TOO_MANY },
     },
     async ({ access, params: { device: id }, body = {} }) => {
       if (body.user !== undefined && !access.isAdmin) {
@@ -106,6 +117,7 @@ export function deviceRoutes({ hub, devices, mayRegister, endpointProblem }: Dev
       checkEndpoints(body);
       return json(200, told(foundOrThrow(await devices.change(id, saidOf(body) as DevicePatch), id)));
     },
+    mayChange,
   );
   const remove = route(
     {
@@ -130,10 +142,15 @@ export function deviceRoutes({ hub, devices, mayRegister, endpointProblem }: Dev
       summary: "Give a device another token",
       description: "The one before is withdrawn at once, and who is connected by it is closed with 4500.",
       params: deviceParams,
-      answers: { 200: { description: "the token is shown this once", schema: credentials }, 404: NO_DEVICE },
+      answers: {
+        200: { description: "the token is shown this once", schema: credentials },
+        404: NO_DEVICE,
+        429: TOO_MANY,
+      },
     },
     async ({ params: { device: id } }) =>
       json(200, { id, token: foundOrThrow(await devices.rotate(id), id) }),
+    mayChange,
   );
   const revoke = route(
     {

@@ -20,14 +20,14 @@ export interface RoutePorts extends DeviceRoutePorts {
 }
 
 export function allRoutes(ports: RoutePorts): Route[] {
-  const { hub, devices, apiKeys, schedules, backups } = ports;
+  const { hub, apiKeys, schedules, backups } = ports;
   return [
     ...messageRoutes(ports),
     ...targetedRoutes(ports),
     ...receiptRoutes(hub.receipts),
     ...channelRoutes(hub),
     ...deviceRoutes(ports),
-    ...switchRoutes(devices),
+    ...switchRoutes(ports),
     ...sessionRoutes(hub),
     ...scheduleRoutes(hub, schedules),
     ...tokenRoutes(hub, apiKeys),

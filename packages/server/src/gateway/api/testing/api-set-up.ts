@@ -18,6 +18,7 @@ import { channelPatterns } from "../../../lib/pattern.ts";
 import { Scheduler } from "../../../schedule/scheduler.ts";
 import { Schedules } from "../../../schedule/schedules.ts";
 import { schedulePorts } from "../../../schedule-ports.ts";
+import { deviceChanges } from "../../device-changes.ts";
 import { registration } from "../../registration.ts";
 import { createApi } from "../api.ts";
 import { allRoutes } from "../routes.ts";
@@ -61,6 +62,7 @@ export async function setUpApi({ jwt = () => undefined }: { readonly jwt?: Token
     hub: main,
     devices,
     mayRegister,
+    mayChange: deviceChanges(hub),
     endpointProblem: (text) => (/^https:\/\/[^@]+$/.test(text) ? undefined : "expected an https address"),
     apiKeys,
     schedules,
