@@ -21,18 +21,20 @@ export interface DeviceProfile {
   readonly tags?: readonly string[];
 }
 
-/** Keys by which messages to a closed app are encrypted (RFC 8291). */
-interface PushKeys {
-  readonly p256dh: string;
-  readonly auth: string;
+/** A browser's `PushSubscription.toJSON()`, as loosely as the standard has it; the server looks whether all is there. */
+interface WebPush {
+  readonly endpoint?: string;
+  readonly expirationTime?: number | null;
+  /** By which messages are encrypted (RFC 8291): `p256dh` and `auth`. */
+  readonly keys?: Readonly<Record<string, string>>;
 }
 
 /** What can be changed later. `null` removes. */
 export type DeviceChanges = { readonly [Name in keyof DeviceProfile]?: DeviceProfile[Name] | null } & {
-  /** `PushSubscription.toJSON()`: the browser is reached while the app is closed. */
-  readonly webPush?: { readonly endpoint: string; readonly keys: PushKeys } | null;
-  /** The same by a UnifiedPush distributor. */
-  readonly unifiedPush?: { readonly endpoint: string; readonly keys?: PushKeys } | null;
+  /** Where the browser is reached while the app is closed. */
+  readonly webPush?: WebPush | null;
+  /** The same by a UnifiedPush distributor; without keys messages are not encrypted. */
+  readonly unifiedPush?: { readonly endpoint: string; readonly keys?: WebPush["keys"] } | null;
 };
 
 /** What the server knows of a device. */

@@ -65,9 +65,9 @@ export class Device extends Emitter<DeviceEvents> {
     this.#options = options;
     const store = options.store ?? memoryStore();
     const api = socketUrl(url).replace(/^ws(.*)\/ws.*/, "http$1/v1/devices");
-    this.#identities = new Identities(api, store, options, (identity) => {
+    this.#identities = new Identities(api, store, options, ({ id, token }) => {
       this.#isKnown = true;
-      this.emit("registered", identity);
+      this.emit("registered", { id, token });
     });
     this.carillon = new Carillon(url, {
       ...options,
@@ -188,8 +188,9 @@ export class Device extends Emitter<DeviceEvents> {
 
   async #token(): Promise<string> {
     try {
-      this.#identity = await this.#identities.obtain(this.#refused);
-      return this.#identity.token;
+      const { id, token } = await this.#identities.obtain(this.#refused);
+      this.#identity = { id, token };
+      return token;
     } catch (error) {
       if (isFinal(error)) {
         // Else it would come back to be told the same.

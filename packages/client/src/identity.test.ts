@@ -21,7 +21,7 @@ describe("registering", () => {
     await server.settle();
     const body = { platform: "web", appVersion: "1.2", tags: ["beta"], ...profile };
     expect(api.calls).toEqual([{ to: "POST https://h/base/v1/devices", authorization: undefined, body }]);
-    expect(told.registered).toMatchObject([identity(1)]);
+    expect(told.registered).toEqual([identity(1)]);
     expect(device.id).toBe("d_1");
     await server.end();
     await server.pass(1_000);
@@ -179,7 +179,7 @@ describe("a token that the server does not take", () => {
     next.device.carillon.connect();
     await next.server.pass(1_000);
     expect(tokens(next.server)).toEqual([identity(1).token, identity(2).token]);
-    expect(next.told.registered).toMatchObject([identity(2)]);
+    expect(next.told.registered).toEqual([identity(2)]);
     expect(next.told.revoked).toEqual([]);
     expect(next.device.id).toBe("d_2");
   });
@@ -190,7 +190,7 @@ describe("a token that the server does not take", () => {
     device.carillon.connect();
     await server.pass(120_000);
     expect(api.asked("POST")).toHaveLength(1);
-    expect(told.revoked).toMatchObject([identity(1)]);
+    expect(told.revoked).toEqual([identity(1)]);
   });
 
   test("unless the app does not want that", async () => {
@@ -201,7 +201,7 @@ describe("a token that the server does not take", () => {
     device.carillon.connect();
     await server.pass(120_000);
     expect(api.calls).toEqual([]);
-    expect(told.revoked).toMatchObject([identity(1)]);
+    expect(told.revoked).toEqual([identity(1)]);
     expect(device.carillon.state).toMatchObject({ status: "closed", code: 4500 });
   });
 
@@ -212,11 +212,11 @@ describe("a token that the server does not take", () => {
     server.revoked.add(identity(1).token);
     await server.end(4500, "the token has been withdrawn");
     await server.pass(120_000);
-    expect(told.revoked).toMatchObject([identity(1)]);
+    expect(told.revoked).toEqual([identity(1)]);
     expect(api.asked("POST")).toHaveLength(1);
     await device.register();
     await server.pass(1_000);
-    expect(told.registered).toMatchObject([identity(1), identity(2)]);
+    expect(told.registered).toEqual([identity(1), identity(2)]);
     expect(device.id).toBe("d_2");
     expect(device.carillon.state.status).toBe("open");
   });
@@ -321,7 +321,7 @@ describe("what the server knows of the device", () => {
     for (const key of ["$identity", "$device/d_1", "$all"]) expect(store.load(key)).toBeUndefined();
     device.carillon.connect();
     await server.settle();
-    expect(told.registered).toMatchObject([identity(1), identity(2)]);
+    expect(told.registered).toEqual([identity(1), identity(2)]);
     expect(subscribedTo(server).slice(2).toSorted()).toEqual(["$all", "$device/d_2"]);
     expect(told.revoked).toEqual([]);
   });

@@ -51,13 +51,10 @@ export async function tellSubscription(device: Device): Promise<void> {
   const present = await subscription();
   const { identity } = device;
   if (present == null || identity === undefined) return;
-  const { endpoint, keys = {} } = present.toJSON();
-  const { p256dh, auth } = keys;
-  if (endpoint === undefined || p256dh === undefined || auth === undefined) return;
   const known = await loadIdentity(globalThis.caches);
-  const said = { ...identity, endpoint };
+  const said = { ...identity, endpoint: present.endpoint };
   if (JSON.stringify(known) === JSON.stringify(said)) return;
-  await device.update({ webPush: { endpoint, keys: { p256dh, auth } } });
+  await device.update({ webPush: present.toJSON() });
   await saveIdentity(globalThis.caches, said);
 }
 
