@@ -4,8 +4,7 @@ import { openMemoryEngine } from "../../packages/server/src/engine/memory.ts";
 import { nativeFanOut } from "../../packages/server/src/gateway/fan-out.ts";
 import { startGateway } from "../../packages/server/src/gateway/http.ts";
 import type { Authenticate } from "../../packages/server/src/hub/access.ts";
-import { Hub } from "../../packages/server/src/hub/hub.ts";
-import { testAuthenticator, testPorts } from "../../packages/server/src/hub/testing/defaults.ts";
+import { openHub, testAuthenticator, testPorts } from "../../packages/server/src/hub/testing/defaults.ts";
 import { systemClock } from "../../packages/server/src/lib/clock.ts";
 import { sequentialIds } from "../../packages/server/src/lib/ids.ts";
 import { silentLog } from "../../packages/server/src/lib/log.ts";
@@ -25,7 +24,7 @@ export function openGateway({
   const fanOut = nativeFanOut();
   const engine = openMemoryEngine({ clock, retentionOf: () => ({ maxCount }) });
   const shared = testPorts();
-  const hub = new Hub({
+  const { hub, devices } = openHub({
     engine,
     clock,
     log: silentLog,
@@ -50,7 +49,12 @@ export function openGateway({
     log: silentLog,
     metrics: shared.metrics,
     nextId: sequentialIds(),
-    rules: { defaultChannel: "push", allowedOrigins, authenticate },
+    rules: {
+      defaultChannel: "push",
+      allowedOrigins,
+      authenticate,
+      enter: (access, named) => devices.enter(access, named),
+    },
     servePages: () => undefined,
     api: () => new Response(),
     serveMetrics: () => undefined,
