@@ -9,6 +9,7 @@ import manifest from "../package.json" with { type: "json" };
 import { AccessControl } from "./access-control.ts";
 import type { NewAdminKey } from "./admin-key.ts";
 import { backupsOf } from "./backups.ts";
+import { closedApps } from "./closed-apps.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openMemoryEngine } from "./engine/memory.ts";
@@ -123,10 +124,26 @@ async function serve(
       return typeof anybody === "object" && "may" in anybody && anybody.may(grant, channel);
     },
     isConnected: (id) => hub.isConnected(id),
-    changed: (change) => hub.deviceChanged(change),
+    changed: (change) => {
+      hub.deviceChanged(change);
+      notifications.deviceChanged(change);
+    },
     receiptsOf: (id, after, limit) => hub.receipts.ofDevice(id, after, limit),
   });
   const authenticate: Authenticate = access.authenticator([apiKeys.kind, devices.kind]);
+  const { data: dir } = config;
+  const { notifications, endpoints, publicKey } = await closedApps(
+    config,
+    keepsFiles(config) ? dir : undefined,
+    {
+      engine,
+      clock,
+      log,
+      metrics,
+      devices,
+      isConnected: (id) => hub.isConnected(id),
+    },
+  );
   const nextId = sequentialIds();
   const webhooks =
     webhookTarget && new Webhooks(webhookTarget, { clock, log, metrics, nextId, chance, post: fetch });
@@ -135,6 +152,7 @@ async function serve(
     engine,
     devices,
     timeZone: config.timeZone,
+    notifications,
     clock,
     log,
     fanOut,
@@ -149,7 +167,6 @@ async function serve(
     announcesPresence: config.presence,
   });
   const { promise: restartWanted, resolve: restart } = Promise.withResolvers<void>();
-  const { data: dir } = config;
   const backups = keepsFiles(config)
     ? backupsOf({
         dir,
@@ -175,7 +192,8 @@ async function serve(
     devices,
     mayRegister,
     mayChange: deviceChanges({ clock, metrics }),
-    endpointProblem,
+    endpointProblem: (text) => endpoints.problem(text),
+    publicKey,
     apiKeys,
     schedules,
     backups,
@@ -214,6 +232,7 @@ async function serve(
     .catch((error) => log.error(`--push-every is not in force: ${error.message}`));
   scheduler.wake();
   devices.start();
+  notifications.start();
   return {
     port: gateway.port,
     log,
@@ -232,7 +251,7 @@ async function serve(
       gateway.stopAccepting();
       hub.close();
       await gateway.drained(STOP_GRACE_MS);
-      await devices.stop();
+      await Promise.all([devices.stop(), notifications.stop()]);
       await Promise.all([hub.flush(), apiKeys.flush(), devices.flush(), webhooks?.stop()]);
       await backups?.close();
       await engine.close();
@@ -285,9 +304,4 @@ const PUSH_EVERY = "push-every";
 function timedPush({ pushEvery, defaultChannel, pushText, timeZone }: Config): ScheduleFields | undefined {
   if (pushEvery === undefined) return undefined;
   return { channel: defaultChannel, data: pushText, every: `${pushEvery}ms`, timeZone, misfire: "skip" };
-}
-
-/** A push service that is asked over plain http could be anybody. */
-function endpointProblem(text: string): string | undefined {
-  return URL.parse(text)?.protocol === "https:" ? undefined : "expected an https address";
 }

@@ -29,7 +29,7 @@ import { Pages } from "./pages.ts";
 import type { FanOut, Outbound } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { PublishRates } from "./publish-rates.ts";
-import { type ChangesFor, Publisher, type PublishItem } from "./publisher.ts";
+import { type Followers, Publisher, type PublishItem } from "./publisher.ts";
 import { startReceiptSweep } from "./receipt-sweep.ts";
 import { Receipts, type Sent } from "./receipts.ts";
 import type { Session, SessionContext, SessionInfo } from "./session.ts";
@@ -51,8 +51,8 @@ export interface HubPorts {
   readonly devices: Devices;
   /** The zone of quiet hours of devices that name none. */
   readonly timeZone: string;
-  /** What is to be done in the commit of publications, besides. */
-  readonly changesFor?: ChangesFor;
+  /** Those who have to tell others of publications. */
+  readonly notifications?: Followers;
   /** Names publications; ordered by time. */
   readonly nextPublicationId: NextId;
   /** Silence after which a client is pinged; see `liveness.ts`. */
@@ -102,7 +102,7 @@ export class Hub {
       limits,
       ...rest
     } = ports;
-    const { devices: registry, changesFor, timeZone, metrics, ...shared } = rest;
+    const { devices: registry, notifications, timeZone, metrics, ...shared } = rest;
     const receipts = new Receipts({
       engine,
       clock,
@@ -142,7 +142,7 @@ export class Hub {
         noteChannels: (id, begun) => registry.noteChannels(id, begun),
       }),
       presence: new Presence(channels, announcesPresence),
-      publisher: new Publisher({ engine, clock, nextId, metrics, changesFor }),
+      publisher: new Publisher({ engine, clock, nextId, metrics, followers: notifications }),
       publishRates: new PublishRates(ports),
       deviceRates: new Rates(clock, () => DEVICE_PER_SECOND),
       expiry: new Expiry(clock),

@@ -39,15 +39,20 @@ export type PublishItem = Destination &
 const MAX_WAITING = 64 * 1024 * 1024;
 const SURROUNDINGS = 256;
 
-/** What is to be done in the commit of publications, besides. */
-export type ChangesFor = (publications: readonly NewPublication[]) => readonly RecordChange[];
+/** Those who act on publications, and lose none. */
+export interface Followers {
+  /** What they keep in the commit of publications. */
+  changesFor(publications: readonly NewPublication[]): readonly RecordChange[];
+  /** Something of that is kept. */
+  wake(): void;
+}
 
 export interface PublisherPorts {
   readonly engine: Pick<Engine, "publish">;
   readonly clock: Clock;
   readonly nextId: NextId;
   readonly metrics: Pick<Metrics, "refused">;
-  readonly changesFor?: ChangesFor | undefined;
+  readonly followers?: Followers | undefined;
 }
 
 export class Publisher {
@@ -55,16 +60,16 @@ export class Publisher {
   readonly #clock: Clock;
   readonly #nextId: NextId;
   readonly #metrics: Pick<Metrics, "refused">;
-  readonly #changesFor: ChangesFor;
+  readonly #followers: Followers | undefined;
   #waiting = 0;
 
   /** `nextId` makes ids that are ordered by time. */
-  constructor({ engine, clock, nextId, metrics, changesFor = () => [] }: PublisherPorts) {
+  constructor({ engine, clock, nextId, metrics, followers }: PublisherPorts) {
     this.#engine = engine;
     this.#clock = clock;
     this.#nextId = nextId;
     this.#metrics = metrics;
-    this.#changesFor = changesFor;
+    this.#followers = followers;
   }
 
   /**
@@ -87,11 +92,13 @@ export class Publisher {
   ): Promise<readonly PublishResult[]> {
     const timeMs = this.#clock.wallMs();
     const stamped = items.map((item) => this.#stamp(item, timeMs));
-    const more = this.#changesFor(stamped);
+    const more = this.#followers?.changesFor(stamped) ?? [];
     const all = more.length === 0 ? changes : [...(changes ?? []), ...more];
     const size = sizeOf(stamped, all);
     try {
-      return await this.#write(stamped, size, all);
+      const results = await this.#write(stamped, size, all);
+      if (more.length > 0) this.#followers?.wake();
+      return results;
     } catch (error) {
       const isUnavailable = error instanceof EngineError && error.code === "unavailable";
       if (isUnavailable) this.#metrics.refused.inc({ code: "storage_unavailable" });
@@ -142,11 +149,9 @@ export class Publisher {
       meta: Object.keys(meta).length === 0 ? "" : JSON.stringify(meta),
       stored: ttl !== 0,
       ...(ttl !== undefined && ttl > 0 && { expiresAtMs: timeMs + ttl * 1_000 }),
-      ...(collapseKey !== undefined && { collapseKey }),
-      // A key counts for its target: those with an expression share a channel.
-      ...(idempotencyKey !== undefined && {
-        idempotencyKey: target === undefined ? idempotencyKey : `${idempotencyKey}\n${target}`,
-      }),
+      // Keys count for their target: those with an expression share a channel.
+      ...(collapseKey !== undefined && { collapseKey: keyFor(target, collapseKey) }),
+      ...(idempotencyKey !== undefined && { idempotencyKey: keyFor(target, idempotencyKey) }),
       ...(target !== undefined && { target }),
     };
   }
@@ -165,6 +170,11 @@ function said({ channel, data, ttl, urgency, collapseKey, idempotencyKey, tags }
     ...(idempotencyKey !== undefined && { idempotencyKey }),
     ...(tags !== undefined && { tags }),
   };
+}
+
+/** What is for some neither repeats nor takes the place of what is for others. */
+function keyFor(target: string | undefined, key: string): string {
+  return target === undefined ? key : `${key}\n${target}`;
 }
 
 /** @throws {TypeError} if it is to nobody: that was to be looked at before. */

@@ -11,16 +11,19 @@ import { receiptRoutes } from "./receipts.ts";
 import type { Route } from "./route.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { tokenRoutes } from "./tokens.ts";
+import { webPushRoutes } from "./web-push.ts";
 
 export interface RoutePorts extends DeviceRoutePorts {
   readonly apiKeys: ApiKeys;
   readonly schedules: Schedules;
   /** `undefined` where nothing is kept on disk. */
   readonly backups: Backups | undefined;
+  /** By which push services know this server; see `webPushRoutes`. */
+  readonly publicKey: string;
 }
 
 export function allRoutes(ports: RoutePorts): Route[] {
-  const { hub, apiKeys, schedules, backups } = ports;
+  const { hub, apiKeys, schedules, backups, publicKey } = ports;
   return [
     ...messageRoutes(ports),
     ...targetedRoutes(ports),
@@ -32,5 +35,6 @@ export function allRoutes(ports: RoutePorts): Route[] {
     ...scheduleRoutes(hub, schedules),
     ...tokenRoutes(hub, apiKeys),
     ...backupRoutes(backups),
+    ...webPushRoutes(publicKey),
   ];
 }

@@ -63,6 +63,7 @@ export async function setUpApi({ jwt = () => undefined }: { readonly jwt?: Token
     devices,
     mayRegister,
     mayChange: deviceChanges(hub),
+    publicKey: "BPublicKey",
     endpointProblem: (text) => (/^https:\/\/[^@]+$/.test(text) ? undefined : "expected an https address"),
     apiKeys,
     schedules,

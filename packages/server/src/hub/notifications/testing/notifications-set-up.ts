@@ -1,6 +1,6 @@
 /** Devices, a publisher and notifications on a virtual clock with the memory engine, and push services that are scripted. */
 import { VirtualClock } from "@carillon/protocol/testing/virtual-clock";
-import { type Engine, EngineError } from "../../../engine/engine.ts";
+import { EngineError } from "../../../engine/engine.ts";
 import { openMemoryEngine } from "../../../engine/memory.ts";
 import { timeOrderedIds } from "../../../lib/ids.ts";
 import { createLog } from "../../../lib/log.ts";
@@ -38,25 +38,30 @@ export function setUpNotifications() {
     /** Why writing fails, if it does. */
     fails: undefined as EngineError["code"] | undefined,
     script: ((): Outcome => "sent") as Script,
+    /** Devices of a page, at most. */
+    page: 100,
     commits: 0,
     underWay: 0,
     mostUnderWay: 0,
   };
   const connected = new Set<string>();
   const told: Told[] = [];
-  const engine: NotificationsPorts["engine"] = {
-    countLabelled: (...given) => memory.countLabelled(...given),
-    due: (...given) => memory.due(...given),
-    positionsOf: (...given) => memory.positionsOf(...given),
-    publication: (...given) => memory.publication(...given),
-    record: (...given) => memory.record(...given),
-    top: (...given) => memory.top(...given),
-    async saveRecords(changes: Parameters<Engine["saveRecords"]>[0]) {
-      state.commits += 1;
-      if (state.fails !== undefined) throw new EngineError(state.fails, "the disk is full");
-      await memory.saveRecords(changes);
-    },
-  };
+  /** The process that runs now. */
+  let life = new Life();
+  const engineOf = (mine: Life): NotificationsPorts["engine"] => ({
+    countLabelled: (...given) => mine.step(() => memory.countLabelled(...given)),
+    due: (...given) => mine.step(() => memory.due(...given)),
+    positionsOf: (...given) => mine.step(() => memory.positionsOf(...given)),
+    publication: (...given) => mine.step(() => memory.publication(...given)),
+    record: (...given) => mine.step(() => memory.record(...given)),
+    top: (...given) => mine.step(() => memory.top(...given)),
+    saveRecords: (changes) =>
+      mine.step(async () => {
+        state.commits += 1;
+        if (state.fails !== undefined) throw new EngineError(state.fails, "the disk is full");
+        await memory.saveRecords(changes);
+      }),
+  });
   const devices = new Devices({
     engine: memory,
     clock,
@@ -67,22 +72,23 @@ export function setUpNotifications() {
     changed: (change) => notifications.deviceChanged(change),
     receiptsOf: async () => [],
   });
-  const notifier = (name: EndpointName): Notifier => ({
+  const notifier = (name: EndpointName, mine: Life): Notifier => ({
     name,
     reaches: (device) => device[name] !== undefined,
-    async send(device, { publication, ttlSeconds, urgency }, signal) {
-      const each = { device: device.id, id: publication.id, by: name, ttlSeconds, urgency };
-      const attempt = { ...each, atMs: clock.wallMs() - startMs };
-      told.push(attempt);
-      state.underWay += 1;
-      state.mostUnderWay = Math.max(state.mostUnderWay, state.underWay);
-      try {
-        const outcome = await state.script(attempt);
-        return outcome === "mute" ? await mute(signal) : outcome;
-      } finally {
-        state.underWay -= 1;
-      }
-    },
+    send: (device, { publication, ttlSeconds, urgency }, signal) =>
+      mine.step(async () => {
+        const each = { device: device.id, id: publication.id, by: name, ttlSeconds, urgency };
+        const attempt = { ...each, atMs: clock.wallMs() - startMs };
+        told.push(attempt);
+        state.underWay += 1;
+        state.mostUnderWay = Math.max(state.mostUnderWay, state.underWay);
+        try {
+          const outcome = await state.script(attempt);
+          return outcome === "mute" ? await mute(signal) : outcome;
+        } finally {
+          state.underWay -= 1;
+        }
+      }),
   });
   function mute(signal: AbortSignal): Promise<Outcome> {
     return new Promise((resolve) => {
@@ -93,29 +99,34 @@ export function setUpNotifications() {
       });
     });
   }
-  const begin = () =>
+  const begin = (mine: Life) =>
     new Notifications({
-      engine,
+      engine: engineOf(mine),
       clock,
       log,
       metrics,
       chance: () => 1,
-      notifiers: [notifier("webPush"), notifier("unifiedPush")],
+      notifiers: [notifier("webPush", mine), notifier("unifiedPush", mine)],
       zone: zones("UTC"),
       isConnected: (id) => connected.has(id),
-      audience: (channel, target, after, limit) => devices.audience(channel, target, after, limit, true),
-      device: (id) => devices.get(id),
-      async endpointGone(id, name, endpoint) {
-        await devices.change(id, { [name]: undefined }, (device) => device[name]?.endpoint === endpoint);
-      },
+      audience: (channel, target, after, limit) =>
+        mine.step(() => devices.audience(channel, target, after, Math.min(limit, state.page), true)),
+      device: (id) => mine.step(() => devices.get(id)),
+      endpointGone: (id, name, endpoint) =>
+        mine.step(async () => {
+          await devices.change(id, { [name]: undefined }, (device) => device[name]?.endpoint === endpoint);
+        }),
     });
-  let notifications = begin();
+  let notifications = begin(life);
   const publisher = new Publisher({
     engine: memory,
     clock,
     nextId: timeOrderedIds(clock),
     metrics,
-    changesFor: (publications) => notifications.changesFor(publications),
+    followers: {
+      changesFor: (publications) => notifications.changesFor(publications),
+      wake: () => notifications.wake(),
+    },
   });
   let registered = 0;
   return {
@@ -126,12 +137,17 @@ export function setUpNotifications() {
     connected,
     lines,
     told,
+    get life() {
+      return life;
+    },
     get notifications() {
       return notifications;
     },
     /** The process has died, and another one begins on what was kept. */
     restart() {
-      notifications = begin();
+      life.die();
+      life = new Life();
+      notifications = begin(life);
       notifications.start();
     },
     /** A device that a push service reaches; it wants these channels. */
@@ -177,6 +193,33 @@ export function setUpNotifications() {
       return sums;
     },
   };
+}
+
+/** A process: after its death nothing that it has asked for is answered. */
+export class Life {
+  #isDead = false;
+  /** At which of its next steps it dies, and whether before or after what it does there. */
+  end: { inSteps: number; readonly isDone: boolean } | undefined;
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  die(): void {
+    this.#isDead = true;
+  }
+
+  async step<Result>(act: () => Promise<Result>): Promise<Result> {
+    const never = new Promise<Result>(() => {});
+    if (this.#isDead) return never;
+    if (this.end !== undefined && --this.end.inSteps <= 0) {
+      this.#isDead = true;
+      if (this.end.isDone) await act();
+      return never;
+    }
+    const result = await act();
+    return this.#isDead ? never : result;
+  }
 }
 
 /** Lets promises that are fulfilled go all their way: a turn of the loop begins when none has anything to do. */
