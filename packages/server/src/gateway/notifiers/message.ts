@@ -57,14 +57,15 @@ function headersOf({ ttlSeconds, urgency, collapseKey, publication }: Notificati
   return {
     ttl: String(ttlSeconds),
     urgency,
-    ...(collapseKey !== undefined && { topic: topicOf(publication.channel, collapseKey) }),
+    ...(collapseKey !== undefined && { topic: topicOf(publication, collapseKey) }),
   };
 }
 
 /**
- * A topic counts for all that an endpoint is sent, a collapse key for its channel. 32 characters are the most (RFC 8030
- * section 5.4), and what they stand for is none of the service's business.
+ * A topic counts for all that an endpoint is sent, a collapse key for its channel and those it is for. 32 characters are the
+ * most (RFC 8030 section 5.4), and what they stand for is none of the service's business.
  */
-function topicOf(channel: string, collapseKey: string): string {
-  return createHash("sha256").update(`${channel}\n${collapseKey}`).digest("base64url").slice(0, 32);
+function topicOf({ channel, target = "" }: Notification["publication"], collapseKey: string): string {
+  const text = `${channel}\n${target}\n${collapseKey}`;
+  return createHash("sha256").update(text).digest("base64url").slice(0, 32);
 }

@@ -91,16 +91,17 @@ test("without a ttl it is kept for four weeks, and without a collapse key it rep
   expect(message).toMatchObject({ ttl: 2_419_200, urgency: "normal", topic: null });
 });
 
-test("a topic is a channel's, and the same for all of one key", async () => {
+test("a topic is a channel's and a target's, and the same for all of one key", async () => {
   const app = service.subscribe();
   const device = deviceOf({ webPush: app.subscription });
   const meta = (collapseKey: string) => JSON.stringify({ collapseKey });
-  for (const more of [{}, { id: "0mp2" }, { channel: "news/b" }, { meta: meta("other") }]) {
+  const others = [{ channel: "news/b" }, { meta: meta("other") }, { target: "tag:a" }];
+  for (const more of [{}, { id: "0mp2" }, ...others]) {
     await senders.webPush.send(device, notification({ meta: meta("score"), ...more }), signal);
   }
-  const [first, second, third, fourth] = (await app.messages(4)).map(({ topic }) => topic);
+  const [first, second, ...rest] = (await app.messages(5)).map(({ topic }) => topic);
   expect(second).toBe(first ?? "");
-  expect(new Set([first, third, fourth]).size).toBe(3);
+  expect(new Set([first, ...rest]).size).toBe(4);
 });
 
 describe("what is too long", () => {

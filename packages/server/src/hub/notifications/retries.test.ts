@@ -1,6 +1,6 @@
 /** Push services and disks that fail, and the end. */
 import { describe, expect, test } from "bun:test";
-import { setUpNotifications, settled } from "./testing/notifications-set-up.ts";
+import { settled, setUpNotifications } from "./testing/notifications-set-up.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -120,6 +120,19 @@ describe("a push service", () => {
     const id = await publish();
     await pass(1);
     expect(toldOf(id)).toEqual([quick]);
+  });
+
+  test("whose turn comes late finds nobody to tell who has come by then", async () => {
+    const { device, connected, publish, pass, state, told } = await started();
+    const ids = [];
+    for (let count = 0; count < 33; count++) ids.push((await device()).id);
+    state.script = () => "mute";
+    await publish();
+    await pass(1);
+    const [late = ""] = ids.filter((id) => !told.some(({ device: each }) => each === id));
+    connected.add(late);
+    await pass(20_000);
+    expect(new Set(told.map(({ device: each }) => each))).not.toContain(late);
   });
 
   test("that nobody waits for is given up when the device comes by itself", async () => {
