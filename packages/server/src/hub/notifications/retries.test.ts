@@ -71,7 +71,7 @@ describe("a push service", () => {
     const { device, devices, publish, pass, told, state, counts } = await started();
     const [gone, renewed] = [await device(), await device()];
     const webPush = { endpoint: "https://push.example/new", keys: { p256dh: "", auth: "" } };
-    state.script = async ({ device: id }) => {
+    state.script = async ({ device: id }): Promise<"gone"> => {
       if (id === renewed.id) await devices.change(id, { webPush });
       return "gone";
     };
@@ -112,7 +112,7 @@ describe("a push service", () => {
 
   test("that does not answer holds up no other publication", async () => {
     const { device, publish, pass, state, toldOf } = await started();
-    const slow = [];
+    const slow: string[] = [];
     for (let count = 0; count < 20; count++) slow.push((await device({}, ["slow"])).id);
     const { id: quick } = await device();
     state.script = ({ device: id }) => (slow.includes(id) ? "mute" : "sent");
