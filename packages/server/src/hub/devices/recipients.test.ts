@@ -3,11 +3,18 @@ import fc from "fast-check";
 import { tagTest } from "../tag-expressions.ts";
 import { type Device, switchOf } from "./device.ts";
 import type { Devices } from "./devices.ts";
+import { isRecipient } from "./recipients.ts";
 import { begun, settle, setUpDevices } from "./testing/devices-set-up.ts";
 
 type SetUp = ReturnType<typeof setUpDevices>;
 
-async function allOf(devices: Devices, channel: string, target: string | undefined, limit: number) {
+async function allOf(
+  devices: Devices,
+  channel: string,
+  target: string | undefined,
+  limit: number,
+  isReachable = false,
+) {
   const ids: string[] = [];
   let after: string | null = "";
   while (after !== null) {
@@ -16,6 +23,7 @@ async function allOf(devices: Devices, channel: string, target: string | undefin
       target,
       after,
       limit,
+      isReachable,
     );
     expect(page.devices.length).toBeLessThanOrEqual(limit);
     ids.push(...page.devices.map(({ id }) => id));
@@ -58,6 +66,7 @@ const device = fc.record({
   isRegistered: fc.boolean(),
   user: fc.option(fc.constantFrom("ann", "bob"), { nil: undefined }),
   tags: some(TAGS),
+  hasEndpoint: fc.boolean(),
   on: some(CHANNELS),
   off: some(["news", "$device", "$user", "$all"]),
 });
@@ -80,8 +89,13 @@ test("whoever a publication is for is found, and counted, and nobody else", asyn
         const set = setUpDevices();
         const { devices } = set;
         const made: Device[] = [];
-        for (const [index, { isRegistered, user, tags, on, off }] of wanted.entries()) {
-          const said = { tags, ...(user !== undefined && { user }) };
+        for (const [index, { isRegistered, user, tags, hasEndpoint, on, off }] of wanted.entries()) {
+          const unifiedPush = { endpoint: "https://push.example" };
+          const said = {
+            tags,
+            ...(user !== undefined && { user }),
+            ...(hasEndpoint && { unifiedPush }),
+          };
           const id = isRegistered ? (await devices.register(said, "admin")).device.id : `phone-${index}`;
           await devices.noteChannels(id, begun(on));
           for (const name of off) await devices.setSwitch(id, name, { push: false });
@@ -96,7 +110,11 @@ test("whoever a publication is for is found, and counted, and nobody else", asyn
           ...EXPRESSIONS.map((expression): [string, string] => ["$all", expression]),
         ];
         for (const [channel, target] of cases) {
-          const expected = made.filter((one) => isMeant(one, channel, target)).map(({ id }) => id);
+          const meant = made.filter((one) => isMeant(one, channel, target));
+          expect(made.filter((one) => isRecipient(one, channel, target))).toEqual(meant);
+          const reachable = meant.filter(({ unifiedPush }) => unifiedPush !== undefined).map(({ id }) => id);
+          expect((await allOf(devices, channel, target, limit, true)).sort()).toEqual(reachable.sort());
+          const expected = meant.map(({ id }) => id);
           expect((await allOf(devices, channel, target, limit)).sort()).toEqual(expected.sort());
           expect((await counted(set, channel, target)).count).toBe(expected.length);
         }

@@ -55,7 +55,10 @@ export class Recipients {
     isReachable = false,
   ): Promise<{ readonly devices: readonly Device[]; readonly next: string | null }> {
     const own = ownerOf(channel);
-    if (own !== undefined) return { devices: after < own ? await this.#alone(own, channel) : [], next: null };
+    if (own !== undefined) {
+      const found = after < own ? await this.#alone(own, channel) : [];
+      return { devices: isReachable ? found.filter(hasEndpoint) : found, next: null };
+    }
     const search = await this.#searchFor(channel, target);
     const narrowed = isReachable ? await this.#reachable(search, channel, target) : search;
     return this.#page(narrowed, after, Math.min(limit, PAGE));

@@ -50,7 +50,7 @@ describe("who is told", () => {
     expect(toldOf(id).toSorted()).toEqual(ids.toSorted());
     expect(state.mostUnderWay).toBe(32);
     // A commit a page.
-    expect(state.commits).toBeLessThanOrEqual(5);
+    expect(state.commits).toBeLessThanOrEqual(8);
   });
 
   test("nobody who is connected, has no endpoint, or has switched push off", async () => {

@@ -101,8 +101,10 @@ export function startPushService({ nowMs = () => Date.now() }: { readonly nowMs?
       problems.push(`${error}`);
       return new Response(`${error}`, { status: 400 });
     }
-    // A limit, and no mistake of the sender's.
-    if (message.bytes > MAX_BYTES) return new Response(null, { status: 413 });
+    if (message.bytes > MAX_BYTES) {
+      problems.push(`${message.bytes} bytes`);
+      return new Response(null, { status: 413 });
+    }
     const answer = app.arrive(message);
     if (answer === "none") return new Promise(() => {});
     const { status, retryAfter } = typeof answer === "number" ? { status: answer, retryAfter: "" } : answer;
