@@ -3,6 +3,7 @@
  * server and the load each have a process and a core of their own. `docs/benchmarks.md` has the figures.
  */
 import type { Bench } from "./bench.ts";
+import { devices } from "./devices.ts";
 import { fanout } from "./fanout.ts";
 import { http } from "./http.ts";
 import { latency } from "./latency.ts";
@@ -11,7 +12,7 @@ import { publish } from "./publish.ts";
 import { recovery } from "./recovery.ts";
 import { schedules } from "./schedules.ts";
 
-const benches: readonly Bench[] = [fanout, recovery, publish, http, latency, schedules];
+const benches: readonly Bench[] = [fanout, recovery, publish, http, latency, schedules, devices];
 
 process.exit(await run(process.argv.slice(2)));
 

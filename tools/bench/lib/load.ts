@@ -73,7 +73,8 @@ async function within<T>(limitMs: number, awaited: string, promise: Promise<T>):
   return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+/** The lines that a process writes. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of stream) {
