@@ -37,31 +37,45 @@ function topicOf(channel: string, { codec, isUrgentOnly, tags }: View): string {
 
 export class Audiences {
   readonly #channel: string;
-  readonly #byTopic = new Map<string, Audience>();
+  /** Most channels have no other, and a `Map` takes 330 bytes for its first entry. */
+  #first: Audience | undefined;
+  #others: Map<string, Audience> | undefined;
 
   constructor(channel: string) {
     this.#channel = channel;
   }
 
-  [Symbol.iterator](): Iterator<Audience> {
-    return this.#byTopic.values();
+  *[Symbol.iterator](): Generator<Audience, undefined> {
+    if (this.#first !== undefined) yield this.#first;
+    if (this.#others !== undefined) yield* this.#others.values();
   }
 
   /** The audience of those who see what `view` says, with one session more. */
   enter(view: View): Audience {
     const topic = topicOf(this.#channel, view);
-    let audience = this.#byTopic.get(topic);
-    if (audience === undefined) {
-      audience = { ...view, topic, sessions: 0, devices: 0 };
-      this.#byTopic.set(topic, audience);
-    }
+    const audience = this.#find(topic) ?? this.#add({ ...view, topic, sessions: 0, devices: 0 });
     audience.sessions += 1;
     return audience;
   }
 
   leave(audience: Audience): void {
     audience.sessions -= 1;
-    if (audience.sessions === 0) this.#byTopic.delete(audience.topic);
+    if (audience.sessions > 0) return;
+    if (this.#first === audience) this.#first = undefined;
+    else this.#others?.delete(audience.topic);
+  }
+
+  #find(topic: string): Audience | undefined {
+    return this.#first?.topic === topic ? this.#first : this.#others?.get(topic);
+  }
+
+  #add(audience: Audience): Audience {
+    if (this.#first === undefined) this.#first = audience;
+    else {
+      this.#others ??= new Map();
+      this.#others.set(audience.topic, audience);
+    }
+    return audience;
   }
 }
 

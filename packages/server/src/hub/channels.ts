@@ -8,6 +8,7 @@ import type { Metrics } from "../lib/metrics.ts";
 import { Audiences } from "./audience.ts";
 import { type Codec, isWithdrawal } from "./codecs.ts";
 import type { EventSink } from "./events.ts";
+import { Members } from "./members.ts";
 import { isFor } from "./pages.ts";
 import type { FanOut } from "./ports.ts";
 import type { Receipts, Sent } from "./receipts.ts";
@@ -18,7 +19,7 @@ import { notePublished } from "./slow-readers.ts";
 export interface Channel {
   readonly name: string;
   /** Whose subscriptions there are, caught up or not. */
-  readonly members: Set<Session>;
+  readonly members: Members;
   /** Those of them that are sent what is published now. */
   readonly audiences: Audiences;
   /** What devices were sent last and may have to acknowledge yet, the oldest first. */
@@ -78,7 +79,7 @@ export class Channels {
   }
 
   /** Who is in a channel here; `undefined` when nobody is. */
-  membersOf(name: string): ReadonlySet<Session> | undefined {
+  membersOf(name: string): Pick<Members, "size" | typeof Symbol.iterator> | undefined {
     return this.#watched.get(name)?.members;
   }
 
@@ -88,7 +89,7 @@ export class Channels {
     if (channel === undefined) {
       channel = {
         name,
-        members: new Set(),
+        members: new Members(),
         audiences: new Audiences(name),
         recent: NONE,
         delivered: -1,
@@ -98,9 +99,7 @@ export class Channels {
       };
       this.#watched.set(name, channel);
     }
-    const before = channel.members.size;
-    channel.members.add(session);
-    this.subscriptions += channel.members.size - before;
+    if (channel.members.add(session)) this.subscriptions += 1;
     return channel;
   }
 
