@@ -1,8 +1,9 @@
 /** Where devices stand, kept by the engine: noted at every ack or sign of life, written in batches. */
 import { furthest, type Offsets, type Position, START } from "@carillon/protocol/position";
-import type { DevicePosition, Engine, KeptPosition } from "../engine/engine.ts";
+import type { DevicePosition, Engine, KeptPosition, RecordChange } from "../engine/engine.ts";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { receiverIn } from "./receipt-log.ts";
 import type { Receipts } from "./receipts.ts";
 
 /** A crash makes a device see again what it had acknowledged in this time; a write per ack would cost an fsync each. */
@@ -16,6 +17,9 @@ const MAX_WAITING = 100_000;
  */
 const MOST_IN_COMMIT = 1_000;
 
+/** The connections of a removed device are closed at once; what they still say for so long is nobody's. */
+const GONE_FOR_MS = 60_000;
+
 /** In the place of an epoch: the device has switched the channel off, and stands nowhere. No log is called so. */
 const NOWHERE: Position = { epoch: "-", offsets: START };
 
@@ -25,7 +29,7 @@ interface Noted {
 }
 
 export interface DevicePositionsPorts {
-  readonly engine: Pick<Engine, "positionsOf" | "savePositions">;
+  readonly engine: Pick<Engine, "positionsOf" | "removeDevice" | "savePositions">;
   readonly clock: Clock;
   readonly log: Log;
   /** Written in the same commits. */
@@ -38,6 +42,10 @@ export class DevicePositions {
   #count = 0;
   /** Being written. */
   #writing = new Map<string, Map<string, Noted>>();
+  /** Devices that were removed lately: nothing of them is written any more. */
+  readonly #gone = new Set<string>();
+  /** Those of them that were removed while a batch was being written. */
+  #late: string[] = [];
   #cancel: CancelTimer | undefined;
   #flushing: Promise<void> | undefined;
 
@@ -64,6 +72,7 @@ export class DevicePositions {
 
   /** Moves a device on. */
   note(device: string, channel: string, position: Position, sent: Offsets): void {
+    if (this.#gone.has(device)) return;
     let channels = this.#waiting.get(device);
     if (channels === undefined) {
       channels = new Map();
@@ -92,10 +101,13 @@ export class DevicePositions {
     this.note(device, channel, NOWHERE, START);
   }
 
-  /** What waits of a device that is no more is not written. */
+  /** A device is no more: nothing of it is written, neither what waits nor what its connections still say. */
   drop(device: string): void {
     this.#count -= this.#waiting.get(device)?.size ?? 0;
     this.#waiting.delete(device);
+    this.#gone.add(device);
+    this.#late.push(device);
+    this.#ports.clock.setTimer(GONE_FOR_MS, () => this.#gone.delete(device));
   }
 
   /** Writes what waits. Never rejects: what could not be written is tried with the next batch. */
@@ -114,13 +126,17 @@ export class DevicePositions {
     this.#waiting = new Map();
     this.#count = 0;
     this.#writing = batch;
+    this.#late = [];
     let counted: Awaited<ReturnType<Receipts["take"]>> | undefined;
     try {
       counted = await receipts.take();
-      const positions = [...positionsIn(batch)];
+      const isGone = (device = "") => this.#gone.has(device);
+      const positions = [...positionsIn(batch)].filter(({ device }) => !isGone(device));
+      const changes = counted.changes.filter((change) => !isGone(receiverIn(change)));
       const fitsOneCommit = positions.length <= MOST_IN_COMMIT;
       if (!fitsOneCommit) await engine.savePositions(positions);
-      await engine.savePositions(fitsOneCommit ? positions : [], counted.changes);
+      await engine.savePositions(fitsOneCommit ? positions : [], changes);
+      await this.#removeLate(changes);
       receipts.written(counted);
     } catch (error) {
       log.warn(`Positions of devices could not be written: ${error}`);
@@ -131,6 +147,15 @@ export class DevicePositions {
       this.wake();
     } finally {
       this.#writing = new Map();
+    }
+  }
+
+  /** What has just been written may be of devices whose removal was on its way, and not known here. */
+  async #removeLate(written: readonly RecordChange[]): Promise<void> {
+    for (const device of this.#late) {
+      const named = written.filter((change) => receiverIn(change) === device);
+      const removals = named.map(({ kind, id }) => ({ kind, id, data: undefined }));
+      await this.#ports.engine.removeDevice(device, [], removals);
     }
   }
 }

@@ -272,7 +272,8 @@ export class Hub {
     try {
       if (offset === 0 || !(await this.#engine.withdraw(channel, offset))) return;
       pages.forget(channel);
-      await publisher.commit([{ channel, data: null, ttl: 0, withdraws: id }]);
+      // Urgent, as it is for those in their quiet hours, too: it makes no noise.
+      await publisher.commit([{ channel, data: null, ttl: 0, urgency: "high", withdraws: id }]);
     } catch (error) {
       this.#log.warn(`A publication could not be withdrawn: ${error}`, { channel });
     }

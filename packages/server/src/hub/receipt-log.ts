@@ -162,6 +162,11 @@ export function receiptKey(device: string, publication: string): string {
   return `${device} ${publication}`;
 }
 
+/** The device that a record of what is known of one device and one publication is of; `undefined` for any other. */
+export function receiverIn({ kind, id }: Pick<KeptRecord, "kind" | "id">): string | undefined {
+  return kind === NAMED ? id.split(" ", 1)[0] : undefined;
+}
+
 export function timesIn(record: KeptRecord | undefined): Times | undefined {
   return record === undefined ? undefined : (JSON.parse(record.data) as Times);
 }

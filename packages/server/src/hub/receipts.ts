@@ -18,6 +18,7 @@ import {
   NAMED,
   ReceiptLog,
   receiptKey,
+  receiverIn,
   type Times,
   timesIn,
 } from "./receipt-log.ts";
@@ -211,7 +212,7 @@ export class Receipts {
   async of(id: string, after: string, limit: number): Promise<readonly Receipt[]> {
     const from = after === "" ? "" : receiptKey(after, id);
     const records = await this.#ports.engine.labelled(NAMED, id, from, limit);
-    return records.map((record) => ({ device: deviceIn(record), ...timesIn(record) }));
+    return records.map((record) => ({ device: receiverIn(record) ?? "", ...timesIn(record) }));
   }
 
   /**
@@ -220,7 +221,7 @@ export class Receipts {
    */
   async ofDevice(device: string, after: string, limit: number): Promise<readonly KeptRecord[]> {
     const records = await this.#ports.engine.records(NAMED, after === "" ? `${device} ` : after, limit);
-    return records.filter((record) => deviceIn(record) === device);
+    return records.filter((record) => receiverIn(record) === device);
   }
 
   /**
@@ -240,10 +241,6 @@ export class Receipts {
 const NOTHING = { recipients: undefined, sent: 0, received: 0, read: 0 };
 /** What a record says of its publication counts more. */
 const NOBODY: Counted = { id: "", channel: "", offset: 0, lane: 1, timeMs: 0, expiresAtMs: undefined };
-
-function deviceIn({ id }: KeptRecord): string {
-  return id.split(" ", 1)[0] ?? "";
-}
 
 function withdrawOnIn(meta: string): Sent["withdrawOn"] {
   if (!meta.includes('"withdrawOn":')) return undefined;

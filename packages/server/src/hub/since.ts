@@ -1,5 +1,5 @@
 /** Where a subscription starts, from what the client says and what is kept for its device. */
-import { type Offsets, type Position, START, together } from "@carillon/protocol/position";
+import { furthest, type Offsets, type Position, START, together } from "@carillon/protocol/position";
 import type { Channel } from "./channels.ts";
 
 /** What comes after it is sent; without an epoch it is an offset of whatever log there is. */
@@ -19,8 +19,8 @@ export function parseSince(text: string): Since | undefined {
 }
 
 /**
- * Where catch-up starts, `undefined` for from now: the further one of what the client says and the kept position. A
- * position of another log, or one ahead of this log, is answered with everything kept.
+ * Where catch-up starts, `undefined` for from now: the further one of what the client says and the kept position, lane by
+ * lane. A position of another log, or one ahead of this log, is answered with everything kept.
  */
 export function startOf(
   channel: Channel,
@@ -34,7 +34,7 @@ export function startOf(
     const fits = epoch === channel.epoch && offset <= channel.delivered;
     starts.push(fits ? together(offset) : START);
   }
-  return starts.sort((one, other) => Math.min(...other) - Math.min(...one))[0];
+  return starts.length === 0 ? undefined : starts.reduce(furthest);
 }
 
 /** A kept position that is ahead of its log is of no use: the log has lost its end, and the client cannot mend that. */
@@ -42,10 +42,10 @@ export function withinLog({ epoch, delivered }: Channel, kept: Position | undefi
   return kept?.epoch === epoch && Math.max(...kept.offsets) > delivered ? undefined : kept;
 }
 
-/** The further one of two; one of this log counts more than one of another. */
+/** The further one of two, lane by lane; one of this log counts more than one of another. */
 export function further(epoch: string, one?: Position, other?: Position): Position | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   if (one.epoch !== epoch) return other;
   if (other.epoch !== epoch) return one;
-  return Math.min(...one.offsets) >= Math.min(...other.offsets) ? one : other;
+  return { epoch, offsets: furthest(one.offsets, other.offsets) };
 }

@@ -65,11 +65,13 @@ export class Standing {
   leave(live: Live, channel: Channel): void {
     const at = this.#live.indexOf(live);
     if (at === -1) return;
-    if (this.#live.length === 1) this.#endLive(channel);
+    if (at === 0) this.#endLive(channel);
     this.#live.splice(at, 1);
     if (at > 0) return;
     if (live.audience !== undefined) live.audience.devices -= 1;
+    // The next one may be in another audience: what it is taken to have been sent begins here.
     const [next] = this.#live;
+    this.#liveFrom = channel.delivered;
     if (next?.audience !== undefined) next.audience.devices += 1;
   }
 
@@ -86,8 +88,9 @@ export class Standing {
     const handled = this.#offsets(channel);
     for (const publication of publications) {
       const sent = receipts.sentOf(publication);
-      const isNew = publication.offset > this.#sent[publication.lane];
-      if (isNew && !this.isSentLive(sent)) receipts.sentTo(sent, this.#device.id);
+      // Another of its connections was sent it live, and remembers it.
+      if (this.isSentLive(sent)) continue;
+      if (publication.offset > this.#sent[publication.lane]) receipts.sentTo(sent, this.#device.id);
       if (publication.offset > handled[publication.lane]) this.#awaitAck(sent);
     }
     this.#sent = reached(this.#sent, to, isUrgentOnly);
@@ -114,13 +117,16 @@ export class Standing {
   resume(channel: Channel, to: Offsets, publications: readonly Accepted[]): void {
     const { receipts } = this.#ports;
     const before = this.#offsets(channel);
+    const known = this.#acknowledged(channel, before, to);
+    const offsets = new Set(known.map(({ offset }) => offset));
     for (const publication of publications) {
       const { lane, offset } = publication;
-      if (offset <= before[lane] || offset > to[lane]) continue;
+      if (offset <= before[lane] || offset > to[lane] || offsets.has(offset)) continue;
       const sent = receipts.sentOf(publication);
       if (offset > this.#sent[lane]) receipts.sentTo(sent, this.#device.id);
-      receipts.received(sent, this.#device.id);
+      known.push(sent);
     }
+    for (const sent of known) receipts.received(sent, this.#device.id);
     this.#moveTo(channel, furthest(before, to));
   }
 
@@ -136,6 +142,8 @@ export class Standing {
   settle(channel: Channel): void {
     const { position } = this;
     if (position === undefined || channel.epoch === "" || position.epoch !== channel.epoch) return;
+    // What another of its connections was sent live, and may not have, is not known here.
+    if (this.isLive) return;
     const isOwing = this.#isOverfull || (this.#unacknowledged?.size ?? 0) > 0;
     const offsets = isOwing ? position.offsets : furthest(position.offsets, this.#sent);
     this.#moveTo(channel, offsets);
@@ -164,6 +172,11 @@ export class Standing {
     const handled = this.#offsets(channel);
     for (const sent of channel.recent) {
       if (sent.offset > handled[sent.lane] && this.isSentLive(sent)) this.#awaitAck(sent);
+    }
+    // What was forgotten of the channel may have been sent to it, too.
+    const known = channel.recent[0]?.offset ?? 0;
+    if (channel.recent.length >= MAX_UNACKNOWLEDGED && known > Math.max(this.#liveFrom, ...handled) + 1) {
+      this.#isOverfull = true;
     }
     const { delivered } = channel;
     const isUrgentOnly = this.#live[0]?.audience?.isUrgentOnly === true;

@@ -93,8 +93,9 @@ export class TextSession extends Session<TextInfo> {
   }
 
   protected leave(orderly: boolean): void {
-    this.#notePositions((subscription) => orderly || subscription.isMuted);
+    if (orderly) this.#notePositions();
     for (const subscription of this.#subscriptions) {
+      this.#moveAlong(subscription);
       subscription.end();
       subscription.standing?.settle(subscription.channel);
       this.context.presence.left(subscription.channel, this);
@@ -178,13 +179,17 @@ export class TextSession extends Session<TextInfo> {
     this.context.log.warn(`A client could not be caught up: ${error}`, this.logFields());
   }
 
+  /** What was not wanted is not kept for later; nor is it known that the client has what came before. */
+  #moveAlong({ channel, standing, isMuted, written }: Subscription): void {
+    if (isMuted && standing?.position !== undefined && channel.epoch !== "") standing.place(channel, written);
+  }
+
   /** What still waits in this process has not been written. */
-  #notePositions(isMoved: (subscription: Subscription) => boolean = () => true): void {
+  #notePositions(): void {
     if (this.connected === undefined || this.outbound.getBufferedAmount() > 0) return;
-    for (const subscription of this.#subscriptions) {
-      const { channel, standing } = subscription;
-      if (standing?.position === undefined || channel.epoch === "" || !isMoved(subscription)) continue;
-      standing.handle(channel, subscription.written);
+    for (const { channel, standing, written } of this.#subscriptions) {
+      if (standing?.position === undefined || channel.epoch === "") continue;
+      standing.handle(channel, written);
     }
   }
 }

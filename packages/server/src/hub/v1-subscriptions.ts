@@ -125,8 +125,11 @@ export class V1Subscriptions {
     const kept = standing?.position;
     if (standing === undefined || kept?.epoch !== channel.epoch) return;
     if (!said.some((offset, lane) => offset > (kept.offsets[lane] ?? 0))) return;
+    const { connected } = this.#session;
+    // With push off it stands where it was told to: that is no word on what it has.
+    if (connected?.switchOf(channel.name).push === false) return standing.resume(channel, said, []);
     const page = await this.#context.pages.page(channel.name, kept.offsets, Math.max(...said));
-    const view = { codec: v1Codec, isUrgentOnly: false, tags: this.#session.connected?.tags };
+    const view = { codec: v1Codec, isUrgentOnly: false, tags: connected?.tags };
     standing.resume(channel, said, page.publicationsFor(view));
   }
 

@@ -250,7 +250,8 @@ export class ConnectedDevices {
     if (before !== undefined) tellSwitches(connected, before, device);
     this.#watch(connected);
     if (before !== undefined && before.user !== device.user) {
-      for (const session of connected.sessions) session.inboxChanged();
+      // A copy: those that are closed leave.
+      for (const session of [...connected.sessions]) session.inboxChanged();
       return;
     }
     apply(connected);
