@@ -175,7 +175,10 @@ export class Standing {
     }
     // What was forgotten of the channel may have been sent to it, too.
     const known = channel.recent[0]?.offset ?? 0;
-    if (channel.recent.length >= MAX_UNACKNOWLEDGED && known > Math.max(this.#liveFrom, ...handled) + 1) {
+    if (
+      channel.recent.length >= MAX_UNACKNOWLEDGED &&
+      known > Math.max(this.#liveFrom, Math.min(...handled)) + 1
+    ) {
       this.#isOverfull = true;
     }
     const { delivered } = channel;
