@@ -10,6 +10,7 @@ import type { Subprocess } from "bun";
 import { Caller } from "./support/api.ts";
 import { root, Server } from "./support/carillon.ts";
 import { Lines } from "./support/lines.ts";
+import { clockShows, nowMs } from "./support/moment.ts";
 
 const KEY = "the-admin-key-of-the-tests-of-devices";
 
@@ -97,7 +98,7 @@ async function eventually<Value>(ask: () => Promise<Value>, isSo: (value: Value)
   for (let tries = 0; ; tries++) {
     const value = await ask();
     if (isSo(value) || tries === 100) return value;
-    await Bun.sleep(100);
+    await clockShows(nowMs() + 100);
   }
 }
 
@@ -153,7 +154,8 @@ test("one killed, one switched off, one online: each ends with what is for it, a
       ({ sent, received }) => received === sent,
     );
   }
-  await Bun.sleep(1_500);
+  // It has expired, and the positions of that second are on disk.
+  await clockShows(nowMs() + 1_500);
 
   // The machine loses the server; all was answered, so nothing is lost.
   process.kill(await first.serverPid(), "SIGKILL");

@@ -131,7 +131,7 @@ function* changesOf(
 ) {
   for (let number = 0; number < count; number++) {
     const fields = fieldsOf(number);
-    const id = `${fields.channel.split("/")[0]}-${number}`;
+    const id = `${fields.channel?.split("/")[0]}-${number}`;
     const made = createdMs();
     const stored = { fields, createdMs: made, handledMs: made, runs: 0, entries: 0 };
     const compiled = compile({ id, ...stored });

@@ -12,7 +12,12 @@ const section = operations.slice(operations.indexOf("\n## Metrics\n"), operation
 function setUp() {
   const clock = new VirtualClock();
   const metrics = createMetrics();
-  const figures = { connections: { text: 2, v1: 3, sse: 0 }, subscriptions: 7, watchedChannels: 4, devices: 6 };
+  const figures = {
+    connections: { text: 2, v1: 3, sse: 0 },
+    subscriptions: 7,
+    watchedChannels: 4,
+    devices: 6,
+  };
   const webhooks = { waiting: 5 };
   const stop = watch(metrics, { hub: { figures }, webhooks, clock });
   const read = async () => parseExposition(await metrics.text());

@@ -125,7 +125,7 @@ async function publishTo(publisher: Publisher, repeats: number): Promise<Deliver
     }
   }
   probe.stop();
-  return found as Delivered["publications"];
+  return found as unknown as Delivered["publications"];
 }
 
 async function publishOnce({ base, clients, server }: Publisher, target: Target) {

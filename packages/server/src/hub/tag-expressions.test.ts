@@ -108,15 +108,20 @@ const NAMES = ["a", "b", "c", "d"];
 const { model } = fc.letrec<{ model: Model }>((tie) => ({
   model: fc.oneof(
     { maxDepth: 3, depthIdentifier: "model" },
-    fc.constantFrom(...NAMES).map((tag) => ({ text: `tag:${tag}`, fits: (tags) => tags.has(tag) })),
-    tie("model").map(({ text, fits }) => ({ text: `!(${text})`, fits: (tags) => !fits(tags) })),
+    fc
+      .constantFrom(...NAMES)
+      .map((tag) => ({ text: `tag:${tag}`, fits: (tags: ReadonlySet<string>) => tags.has(tag) })),
+    tie("model").map(({ text, fits }) => ({
+      text: `!(${text})`,
+      fits: (tags: ReadonlySet<string>) => !fits(tags),
+    })),
     fc.tuple(tie("model"), tie("model")).map(([one, other]) => ({
       text: `(${one.text})&(${other.text})`,
-      fits: (tags) => one.fits(tags) && other.fits(tags),
+      fits: (tags: ReadonlySet<string>) => one.fits(tags) && other.fits(tags),
     })),
     fc.tuple(tie("model"), tie("model")).map(([one, other]) => ({
       text: `( ${one.text} ) | ( ${other.text} )`,
-      fits: (tags) => one.fits(tags) || other.fits(tags),
+      fits: (tags: ReadonlySet<string>) => one.fits(tags) || other.fits(tags),
     })),
   ),
 }));
