@@ -82,6 +82,7 @@ test("a backup that is restored is a new log: offsets go on, a connected app is 
     "carillon.db",
     "carillon.db.before-restore",
     "lock.db",
+    "vapid.json",
   ]);
 });
 
