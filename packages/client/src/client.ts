@@ -50,13 +50,14 @@ export class Carillon extends Emitter<Events> {
   readonly store: Store;
   /** @internal */
   readonly connection: Connection;
+  /** @internal */
+  readonly channels = new Map<string, Channel>();
   /** What the server's plain clients receive; known from the first `open` on. */
   defaultChannel: string | undefined;
   readonly #options: CarillonOptions;
   readonly #timeoutMs: number;
   readonly #commands: Commands;
   readonly #heartbeat: Heartbeat;
-  readonly #channels = new Map<string, Channel>();
   #state: ConnectionState = { status: "closed" };
   readonly #waiting = new Set<(error?: CarillonError) => void>();
   /** The server's clock less the platform's monotonic one: a device's wall clock may be wrong by years. */
@@ -119,10 +120,10 @@ export class Carillon extends Emitter<Events> {
 
   /** The channel of this name; the same object each time. `options` count at the first call. */
   channel(name: string, options?: ChannelOptions): Channel {
-    let channel = this.#channels.get(name);
+    let channel = this.channels.get(name);
     if (channel === undefined) {
       channel = new Channel(name, this, options);
-      this.#channels.set(name, channel);
+      this.channels.set(name, channel);
     }
     return channel;
   }
@@ -135,7 +136,7 @@ export class Carillon extends Emitter<Events> {
 
   /** Ends the connection and stays away until `connect`; acknowledges first what has been handled. */
   close(): void {
-    for (const channel of this.#channels.values()) channel.flush();
+    for (const channel of this.channels.values()) channel.flush();
     this.connection.close();
   }
 
@@ -181,7 +182,7 @@ export class Carillon extends Emitter<Events> {
     this.#commands.fail(new CarillonError("connection_lost", "the connection was lost"));
     this.#isOver = state.status === "closed";
     this.#state = state;
-    for (const { subscription } of this.#channels.values()) subscription.disconnected(isRefused(state));
+    for (const { subscription } of this.channels.values()) subscription.disconnected(isRefused(state));
     this.emit("state", state);
     if (this.#isOver) this.#endWaiting(closed());
   }
@@ -213,7 +214,7 @@ export class Carillon extends Emitter<Events> {
     this.#heartbeat.start();
     this.#state = state;
     // Before the app hears of it: a channel that it subscribes to then asks by itself, and once.
-    for (const { subscription } of this.#channels.values()) subscription.connected();
+    for (const { subscription } of this.channels.values()) subscription.connected();
     this.emit("state", state);
     this.#endWaiting();
   }
@@ -259,7 +260,7 @@ export class Carillon extends Emitter<Events> {
     if (frame === undefined || this.#options.onFrame?.(frame)) return;
     if (frame.type === "pong") this.#heartbeat.answered();
     // That it is subscribed, a channel hears before anything else that comes, and not a promise's turn later.
-    if ("channel" in frame) this.#channels.get(frame.channel)?.subscription.receive(frame);
+    if ("channel" in frame) this.channels.get(frame.channel)?.subscription.receive(frame);
     if ("id" in frame) this.#commands.settle(frame);
   }
 }

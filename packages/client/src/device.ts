@@ -182,8 +182,11 @@ export class Device extends Emitter<DeviceEvents> {
   }
 
   #comeAgain(): void {
-    this.carillon.connection.abandon("another identity");
-    this.carillon.connect();
+    const { carillon } = this;
+    carillon.connection.abandon("another identity");
+    // Those of before were turned away with the token of before.
+    for (const channel of carillon.channels.values()) if (channel.state === "refused") channel.subscribe();
+    carillon.connect();
   }
 
   async #token(): Promise<string> {
@@ -206,7 +209,7 @@ export class Device extends Emitter<DeviceEvents> {
     if (identity === undefined) return;
     const kept = await this.#identities.load();
     // Another page may have another by now.
-    if (kept?.token !== identity.token) this.carillon.connect();
+    if (kept?.token !== identity.token) this.#comeAgain();
     else if (this.#isKnown || this.#options.reregister === false) this.emit("revoked", identity);
     else await this.register();
   }

@@ -176,12 +176,14 @@ describe("a token that the server does not take", () => {
     const next = startDevice({ store, api: new FakeApi() });
     next.api.script = [[201, identity(2)]];
     next.server.revoked.add(identity(1).token);
-    next.device.carillon.connect();
+    next.listen();
+    next.device.carillon.channel("news").subscribe();
     await next.server.pass(1_000);
     expect(tokens(next.server)).toEqual([identity(1).token, identity(2).token]);
     expect(next.told.registered).toEqual([identity(2)]);
     expect(next.told.revoked).toEqual([]);
     expect(next.device.id).toBe("d_2");
+    expect(subscribedTo(next.server).toSorted()).toEqual(["$all", "$device/d_2", "news"]);
   });
 
   test("nor the one after that: it does not go on for ever", async () => {
@@ -206,8 +208,9 @@ describe("a token that the server does not take", () => {
   });
 
   test("withdrawn while it was in use, it is told; another comes when the app asks for one", async () => {
-    const { server, api, device, told } = startDevice();
-    device.carillon.connect();
+    const { server, api, device, told, listen } = startDevice();
+    listen();
+    device.carillon.channel("news").subscribe();
     await server.settle();
     server.revoked.add(identity(1).token);
     await server.end(4500, "the token has been withdrawn");
@@ -219,11 +222,13 @@ describe("a token that the server does not take", () => {
     expect(told.registered).toEqual([identity(1), identity(2)]);
     expect(device.id).toBe("d_2");
     expect(device.carillon.state.status).toBe("open");
+    expect(subscribedTo(server).slice(3).toSorted()).toEqual(["$all", "$device/d_2", "news"]);
   });
 
   test("or when a backend has rotated it, and hands it over", async () => {
-    const { server, api, device, told, store } = startDevice();
-    device.carillon.connect();
+    const { server, api, device, told, store, listen } = startDevice();
+    listen();
+    device.carillon.channel("news").subscribe();
     await server.settle();
     server.revoked.add(identity(1).token);
     await server.end(4500, "the token has been withdrawn");
@@ -234,6 +239,7 @@ describe("a token that the server does not take", () => {
     expect(api.asked("POST")).toHaveLength(1);
     expect(told.revoked).toHaveLength(1);
     expect(JSON.parse((await store.load("$identity")) ?? "")).toMatchObject(rotated);
+    expect(subscribedTo(server).slice(3).toSorted()).toEqual(["$all", "$device/d_1", "news"]);
   });
 
   test("while another page has got a new one already: that is taken", async () => {
