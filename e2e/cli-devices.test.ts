@@ -1,7 +1,7 @@
 /** Devices from the command line, as a process against a real server: what is said of them, and what reaches them. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Caller } from "./support/api.ts";
-import { Server } from "./support/carillon.ts";
+import { Carillon, Server } from "./support/carillon.ts";
 import { Client } from "./support/client.ts";
 
 const KEY = "a-key-for-these-tests";
@@ -59,6 +59,31 @@ test("what waits for one that is away is counted, and whose it is told", async (
   }
   expect(who.out).toContain("sent        1");
   expect(who.out.at(-1)).toMatch(new RegExp(`^${id} +\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d +- +-$`));
+});
+
+test("with a device's token, listen prints its inbox, and where it was it goes on; another user's follows", async () => {
+  const { id, token } = await register("--user", "cleo");
+  const listen = () => new Carillon(["listen", "--json", "--url", server.httpUrl, "--token", token]);
+  const texts = ({ out }: Carillon) => out.all.map((line) => JSON.parse(line).text);
+  {
+    await using first = listen();
+    await first.err.line(/Connected/);
+    await admin.run("push", "--to", "user:cleo", "to a user", "--withdraw-on", "ack");
+    await admin.run("devices", "push", id, "to one");
+    await first.out.count(/./, 2);
+    expect(texts(first)).toEqual(["to a user", "to one"]);
+    await admin.run("devices", "set", id, "--user", "dora");
+    await first.err.line(/4003/);
+    await first.err.count(/"Connected"/, 2);
+    await admin.run("push", "--to", "user:dora", "to another");
+    await first.out.line(/to another/);
+    first.kill();
+    expect(await first.exited).toBe(0);
+  }
+  await admin.run("push", "--to", "everyone", "while away");
+  await using second = listen();
+  await second.out.line(/while away/);
+  expect(texts(second)).toEqual(["while away"]);
 });
 
 test("switched off it gets nothing; shown, changed, listed", async () => {

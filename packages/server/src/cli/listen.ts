@@ -24,12 +24,17 @@ export const listen = command({
   about: "receive pushes in the terminal",
   text: [
     "Connects, prints each push with its time, and reconnects by itself; what came while it was away is printed then. What happens to the connection goes to standard error, so standard output holds pushes alone. In a terminal: p switches push off and on, q quits.",
+    "With a device's token it prints the device's inbox as well, and what it prints counts as received. Two that use one token share its position.",
   ],
   args: [],
   flags: {
     ...urlFlag,
     channel: { value: "NAME", about: "what to receive", initial: "the server's default channel" },
-    token: { value: "TOKEN", about: "for another channel than that", variable: "CARILLON_TOKEN" },
+    token: {
+      value: "TOKEN",
+      about: "for another channel than that, or a device's",
+      variable: "CARILLON_TOKEN",
+    },
     key: { value: "KEY", about: "the same as --token", variable: "CARILLON_KEY" },
     device: { value: "ID", about: "who this is; the server then remembers what was received" },
     store: { value: "FILE", about: "remember here what was received, also when this is started anew" },
@@ -55,7 +60,13 @@ export const listen = command({
     const address = socketUrl(readUrl(flags.url, io.env));
     const token = readToken(flags, io.env);
     const ca = readCa(flags.ca, io.env);
+    let inbox: readonly string[] = [];
     const client = new Carillon(address, {
+      onFrame: (frame) => {
+        if (frame.type === "connected") inbox = frame.inbox ?? [];
+        // No message: it says that one is not to be shown any more, and what was printed stays.
+        return frame.type === "publication" && frame.publication.withdraws !== undefined;
+      },
       heartbeatMs: readHeartbeat(heartbeat),
       client: `carillon-listen/${manifest.version}`,
       ...(token !== undefined && { token }),
@@ -66,6 +77,7 @@ export const listen = command({
     return await receive(
       client,
       channel && check("channel", channel, channelNameProblem),
+      () => inbox,
       output,
       io,
       address,
@@ -73,39 +85,58 @@ export const listen = command({
   },
 });
 
-/** Listens until it is told to stop (0) or the server says not to come back (1). */
+/**
+ * Listens until it is told to stop (0) or the server says not to come back (1).
+ * @param inboxOf the channels of the device that it is, once it is connected.
+ */
 async function receive(
   client: Carillon,
   name: string | undefined,
+  inboxOf: () => readonly string[],
   output: ListenOutput,
   io: Io,
   url: string,
 ): Promise<number> {
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
-  let channel: Channel | undefined;
-  const open = (wanted: string) => {
-    channel = client.channel(wanted);
+  const channels = new Map<string, Channel>();
+  let wanted = name;
+  const open = (name: string) => {
+    if (channels.has(name)) return;
+    const channel = client.channel(name);
+    channels.set(name, channel);
     channel.on("publication", ({ data }) => output.push(asText(data)));
     channel.on("gap", (gap) => output.status(describeGap(gap)));
     channel.on("error", ({ message }) => output.status(message));
-    channel.on("state", (state) => {
-      if (state === "refused") end(1);
+    channel.on("state", () => {
+      // A device that may not receive the channel has its inbox still.
+      if ([...channels.values()].every(({ state }) => state === "refused")) end(1);
     });
   };
   client.on("error", ({ message }) => output.status(message));
   client.on("state", (state) => {
     output.status(describeState(state, url));
     if (state.status === "closed") end(state.code === undefined ? 0 : 1);
+    if (state.status !== "open") return;
     // The server says which one is its default only once it is connected.
-    if (state.status === "open" && channel === undefined && client.defaultChannel)
-      open(client.defaultChannel);
+    wanted ??= client.defaultChannel;
+    const all = [...(wanted === undefined ? [] : [wanted]), ...inboxOf()];
+    // The device may have another user than before.
+    for (const [name, channel] of channels) {
+      if (all.includes(name)) continue;
+      channels.delete(name);
+      channel.unsubscribe();
+    }
+    for (const name of all) open(name);
   });
+  let isOff = false;
   const press = (key: string) => {
-    if (key === "p" && channel !== undefined) {
-      const off = channel.state === "unsubscribed";
-      if (off) channel.subscribe();
-      else channel.unsubscribe();
-      output.status(off ? "Push on" : "Push off");
+    if (key === "p" && channels.size > 0) {
+      isOff = !isOff;
+      for (const channel of channels.values()) {
+        if (isOff) channel.unsubscribe();
+        else channel.subscribe();
+      }
+      output.status(isOff ? "Push off" : "Push on");
     } else if (key === "q" || key === "\u0003" || key === "\u0004") client.close();
   };
   const giveTerminalBack = io.keyboard?.listen(press);
