@@ -7,7 +7,8 @@ import type { Flag } from "./flags.ts";
 export const toFlag = {
   to: {
     value: "TARGET",
-    about: "in place of CHANNEL: device:ID, user:ID, everyone, or tags such as 'tag:android & !tag:beta'",
+    about:
+      "in place of CHANNEL: device:ID, user:ID, channel:NAME, everyone, or tags such as 'tag:android & !tag:beta'",
   },
 } as const satisfies Record<string, Flag>;
 

@@ -31,7 +31,7 @@ export const push = command({
     },
     data: { value: "JSON", about: "publish JSON in place of a text" },
     file: { value: "FILE", about: "read the text, or with --lines the lines, from a file" },
-    lines: { about: "publish each line of standard input" },
+    lines: { about: "publish each line of standard input; not with --to" },
     ...pushFlags,
   },
   examples: [

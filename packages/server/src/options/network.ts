@@ -54,7 +54,7 @@ export const networkOptions = {
     ),
     expects: "of connected, disconnected, publication, device_offline and receipts, separated by commas",
     placeholder: "EVENTS",
-    about: "which events are posted",
+    about: "which events are posted; receipts is one more",
     initial: "connected,disconnected,publication,device_offline",
   }),
   "webhook-secret": option({

@@ -80,7 +80,7 @@ export const showReceipts = command({
   group: "Use it",
   about: "show how many devices got a publication",
   text: [
-    "Shows how many devices a publication was for, how many it was sent to, how many have received and read it, and for how many it has expired. MESSAGE is its ID: carillon push --json and the history tell it.",
+    "Shows how many devices a publication was for, how many it was sent to, how many have received and read it, and for how many it has expired. MESSAGE is its ID: carillon push --to, --json and the history tell it.",
     "With --who also which devices, and when: for what went to a device or a user, and where its publisher asked for it.",
   ],
   args: ["MESSAGE"],

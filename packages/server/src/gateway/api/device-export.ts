@@ -2,7 +2,7 @@
 import { encodePublication } from "@carillon/protocol/json";
 import { encodePosition } from "@carillon/protocol/position";
 import type { DeviceExport } from "../../hub/devices/devices.ts";
-import { subscriptionsOf } from "./device-view.ts";
+import { type ReceiptTimes, receiptTimes, subscriptionsOf } from "./device-view.ts";
 
 /** @param view what is told of the device itself. */
 export function exportStream(all: DeviceExport, view: object): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -31,7 +31,7 @@ async function* piecesOf(all: DeviceExport, view: object): AsyncGenerator<string
   yield `],"receipts":[`;
   yield* listed(all.receipts(), ({ id, data }) => {
     const publication = id.slice(id.indexOf(" ") + 1);
-    return JSON.stringify({ publication, ...(JSON.parse(data) as object) });
+    return JSON.stringify({ publication, ...receiptTimes(JSON.parse(data) as ReceiptTimes) });
   });
   yield "]}";
   return undefined;

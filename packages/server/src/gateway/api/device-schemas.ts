@@ -186,7 +186,9 @@ export const funnel = z
     time,
     recipients: count.meta({ description: "devices it is for" }),
     sent: count,
-    received: count.meta({ description: "acknowledged by the SDK" }),
+    received: count.meta({
+      description: "acknowledged by the SDK, or written to a plain-text client before a sign of life",
+    }),
     read: count.meta({ description: "read, as the app says" }),
     expired: count.meta({ description: "of those it was for, those that it can no longer reach" }),
   })

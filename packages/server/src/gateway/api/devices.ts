@@ -21,6 +21,8 @@ import {
   MAX_BODY_BYTES,
   NO_DEVICE,
   noDevice,
+  notRegistered,
+  registeredOrThrow,
   TOO_MANY,
   viewOf,
 } from "./device-view.ts";
@@ -112,10 +114,10 @@ export function deviceRoutes(ports: DeviceRoutePorts): Route[] {
     },
     async ({ access, params: { device: id }, body = {} }) => {
       if (body.user !== undefined && !access.isAdmin) {
-        throw new Refusal(403, "forbidden", "user: whose a device is an admin says");
+        throw new Refusal(403, "forbidden", "user: only an admin says whose a device is");
       }
       checkEndpoints(body);
-      return json(200, told(foundOrThrow(await devices.change(id, saidOf(body) as DevicePatch), id)));
+      return json(200, told(registeredOrThrow(await devices.change(id, saidOf(body) as DevicePatch), id)));
     },
     mayChange,
   );
@@ -149,7 +151,7 @@ export function deviceRoutes(ports: DeviceRoutePorts): Route[] {
       },
     },
     async ({ params: { device: id } }) =>
-      json(200, { id, token: foundOrThrow(await devices.rotate(id), id) }),
+      json(200, { id, token: registeredOrThrow(await devices.rotate(id), id) }),
     mayChange,
   );
   const revoke = route(
@@ -166,7 +168,7 @@ export function deviceRoutes(ports: DeviceRoutePorts): Route[] {
       },
     },
     async ({ params: { device: id } }) => {
-      if (!(await devices.revoke(id))) throw noDevice(id);
+      if (!(await devices.revoke(id))) throw notRegistered(id);
       return new Response(null, { status: 204 });
     },
   );
@@ -199,10 +201,15 @@ function registrationOf(access: Access, said: z.output<typeof newDevice>): NewDe
   const { subscribe, publish, history, presence, user, ...fields } = said;
   const given = saidOf({ subscribe, publish, history, presence });
   const isGiven = Object.keys(given).length > 0;
-  if (isGiven && !access.isAdmin) throw new Refusal(403, "forbidden", "what a device may an admin says");
+  if (isGiven && !access.isAdmin)
+    throw new Refusal(403, "forbidden", "only an admin says what a device may do");
   const whose = access.isAdmin ? user : subjectOf(access);
   if (user !== undefined && user !== whose) {
-    throw new Refusal(403, "forbidden", "user: whose a device is an admin says, or the subject of a JWT");
+    throw new Refusal(
+      403,
+      "forbidden",
+      "user: only an admin says whose a device is, or the JWT of that user",
+    );
   }
   return {
     ...(saidOf(fields) as NewDevice),

@@ -208,7 +208,9 @@ describe("receipts", () => {
       readAt: expect.any(String),
     });
     const exported = (await call("GET", `/v1/devices/${phone.id}/export`)).body.receipts;
-    expect(exported).toMatchObject([{ publication: id }]);
+    expect(exported).toEqual([
+      { publication: id, sentAt: one.sentAt, receivedAt: one.receivedAt, readAt: expect.any(String) },
+    ]);
   });
 
   test("of what goes to many are kept where the publisher asks", async () => {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Devices } from "../../hub/devices/devices.ts";
 import { type Target, targetText } from "../../hub/targets.ts";
-import { deviceParams, NO_DEVICE, noDevice } from "./device-view.ts";
+import { deviceParams, NO_DEVICE, notRegistered } from "./device-view.ts";
 import { type PublishingPorts, publish, saidIn } from "./publishing.ts";
 import { Refusal, type Route, route } from "./route.ts";
 import {
@@ -51,7 +51,7 @@ export function targetedRoutes({
   /** Nobody would ever read it. */
   const checkDevice = async (target: Target) => {
     if (target.kind !== "device" || (await devices.get(target.id))?.isRegistered === true) return;
-    throw noDevice(target.id);
+    throw notRegistered(target.id);
   };
   const toDevice = route(
     {

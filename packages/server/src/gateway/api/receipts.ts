@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Access } from "../../hub/access.ts";
 import type { Receipts } from "../../hub/receipts.ts";
 import { funnel, receipts as receiptPage } from "./device-schemas.ts";
+import { receiptTimes } from "./device-view.ts";
 import { json, notFound, pageOf, type Route, route } from "./route.ts";
 import { pageQuery } from "./schemas.ts";
 
@@ -23,13 +24,13 @@ export function receiptRoutes(receipts: Pick<Receipts, "funnel" | "of">): Route[
       needs: "token",
       summary: "Count who has a message",
       description:
-        "How many devices it is for, and how far it has come with them; kept for 30 days. Of those that publish where the token may.",
+        "How many devices it is for, and how far it has come with them; kept for 30 days. A token sees those of the channels that it may publish in.",
       params,
       answers: { 200: { description: "its funnel", schema: funnel }, 404: NO_MESSAGE },
     },
     async ({ access, params: { message } }) => {
       const { timeMs, ...counts } = await find(access, message);
-      return json(200, { ...counts, time: timeOf(timeMs) });
+      return json(200, { ...counts, time: new Date(timeMs).toISOString() });
     },
   );
   const list = route(
@@ -48,18 +49,9 @@ export function receiptRoutes(receipts: Pick<Receipts, "funnel" | "of">): Route[
       await find(access, message);
       const found = await receipts.of(message, after, limit + 1);
       const { page, next } = pageOf(found, limit, ({ device }) => device);
-      const told = page.map(({ device, sentMs, receivedMs, readMs }) => ({
-        device,
-        ...(sentMs !== undefined && { sentAt: timeOf(sentMs) }),
-        ...(receivedMs !== undefined && { receivedAt: timeOf(receivedMs) }),
-        ...(readMs !== undefined && { readAt: timeOf(readMs) }),
-      }));
+      const told = page.map(({ device, ...times }) => ({ device, ...receiptTimes(times) }));
       return json(200, { receipts: told, next });
     },
   );
   return [look, list];
-}
-
-function timeOf(ms: number): string {
-  return new Date(ms).toISOString();
 }
