@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Runs the tests: `npm test`, or one kind of them with `npm run test:unit` and `npm run test:e2e`. Further arguments go
- * to `bun test`: `npm run test:e2e -- liveness`.
+ * to `bun test`: `npm run test:e2e -- liveness` runs the files that are named so.
  *
  * What the end-to-end suites need of the system is checked first and installed with apt where that may be done;
  * otherwise the run ends at once and names the command to type. Nothing is skipped. The last line is
@@ -30,8 +30,8 @@ const TEST_TIMEOUT_MS = 60_000;
 
 const KINDS = {
   check: () => npm("check"),
-  unit: (more) => bunTest(["packages", "tools", ...more]),
-  e2e: (more) => bunTest(["e2e", "--max-concurrency", "1", ...more]),
+  unit: (more) => bunTest([...within(["packages", "tools"], more), "--path-ignore-patterns", "e2e/**"]),
+  e2e: (more) => bunTest([...within(["e2e"], more), "--max-concurrency", "1"]),
 };
 
 const [first, ...rest] = process.argv.slice(2);
@@ -74,6 +74,16 @@ function requireSystemParts() {
   if (lacking().length === 0) return;
   process.stderr.write(`The end-to-end tests need ${lacking().join(", ")}. Type:\n  sudo ${install}\n`);
   process.exit(1);
+}
+
+/** Names of test files that come first take the place of the folders, where one kind of tests is asked for. */
+function within(folders, more) {
+  const end = more.findIndex((word) => word.startsWith("-"));
+  const names = kinds.length > 1 ? [] : more.slice(0, end === -1 ? more.length : end);
+  if (names.length === 0) return [...folders, ...more];
+  const [folder] = folders;
+  const inFolder = (name) => (folders.length > 1 || name.startsWith(folder) ? name : `${folder}/${name}`);
+  return [...names.map(inFolder), ...more.slice(names.length)];
 }
 
 /** A run that dies without its closing lines counts as one failure, so a crash never looks like success. */

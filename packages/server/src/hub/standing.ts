@@ -26,6 +26,8 @@ export interface StandingPorts {
 const MAX_UNACKNOWLEDGED = 1_000;
 
 export class Standing {
+  /** The channel's. */
+  readonly name: string;
   readonly #device: ConnectedDevice;
   readonly #ports: StandingPorts;
   /** Up to where it has handled everything; `undefined` as long as it has no place in this channel. */
@@ -41,11 +43,22 @@ export class Standing {
   /** Something was left out of it. */
   #isOverfull = false;
 
-  constructor(device: ConnectedDevice, ports: StandingPorts, kept?: Position & { readonly sent: Offsets }) {
+  constructor(
+    name: string,
+    device: ConnectedDevice,
+    ports: StandingPorts,
+    kept?: Position & { readonly sent: Offsets },
+  ) {
+    this.name = name;
     this.#device = device;
     this.#ports = ports;
-    this.position = kept;
-    this.#sent = kept?.sent ?? START;
+    if (kept === undefined) this.#sent = START;
+    else {
+      const { epoch, offsets, sent } = kept;
+      this.position = { epoch, offsets };
+      // Mostly they are the same; one list less for each channel of each device.
+      this.#sent = isSame(offsets, sent) ? offsets : sent;
+    }
   }
 
   get isLive(): boolean {
@@ -151,7 +164,8 @@ export class Standing {
 
   #moveTo(channel: Channel, offsets: Offsets): void {
     this.position = { epoch: channel.epoch, offsets };
-    this.#sent = furthest(this.#sent, offsets);
+    const sent = furthest(this.#sent, offsets);
+    this.#sent = isSame(sent, offsets) ? offsets : sent;
     this.#ports.note(this.#device.id, channel.name, this.position, this.#sent);
   }
 

@@ -14,6 +14,7 @@ import type { Wanted } from "../subscription.ts";
 import { NO_TAGS, type TagSet, TagSets } from "../tag-sets.ts";
 import { type Device, type Switch, switchName, switchOf } from "./device.ts";
 import type { DeviceChange } from "./devices.ts";
+import { type KnownDevice, KnownDevices } from "./known.ts";
 import { isQuiet, nextChange } from "./quiet-hours.ts";
 import { QuietTimer } from "./quiet-timer.ts";
 import { isSameSwitch, switchedChannel } from "./switches.ts";
@@ -33,38 +34,55 @@ export interface ConnectedPorts extends StandingPorts {
   zone(name: string | undefined): TimeZone;
 }
 
+/** What devices have in common. */
+interface Shared {
+  readonly tagSets: TagSets;
+  readonly known: KnownDevices;
+}
+
+/** Replaced, never written to. */
+const NOWHERE: Standing[] = [];
+/** The promise of one's own would keep what it was made with. */
+const READY = Promise.resolve();
+
 export class ConnectedDevice {
   readonly id: string;
   readonly sessions: Session[] = [];
-  /** Resolves when what is kept of it has been read. */
-  readonly ready: Promise<void>;
-  #device: Device | undefined;
+  #ready: Promise<void>;
+  #device: KnownDevice | undefined;
   #tags: TagSet = NO_TAGS;
-  #standings: Map<string, Standing> | undefined;
+  /** Few: a `Map` takes 330 bytes for its first. */
+  #standings: Standing[] = NOWHERE;
   /** What its client has said and is not kept yet, by the switch's name. */
   #wishes: Map<string, boolean> | undefined;
   #isKeeping = false;
   readonly #ports: ConnectedPorts;
-  readonly #tagSets: TagSets;
+  readonly #shared: Shared;
 
-  constructor(id: string, ports: ConnectedPorts, tagSets: TagSets) {
+  constructor(id: string, ports: ConnectedPorts, shared: Shared) {
     this.id = id;
     this.#ports = ports;
-    this.#tagSets = tagSets;
-    this.ready = this.#load();
+    this.#shared = shared;
+    this.#ready = this.#load();
+  }
+
+  /** Resolves when what is kept of it has been read. */
+  get ready(): Promise<void> {
+    return this.#ready;
   }
 
   async #load(): Promise<void> {
     const { device, positions } = await this.#ports.load(this.id);
-    this.#standings = new Map(
-      [...positions].map(([channel, kept]) => [channel, new Standing(this, this.#ports, kept)]),
-    );
+    this.#standings = Array.from(positions, ([channel, kept]) => {
+      return new Standing(channel, this, this.#ports, kept);
+    });
     // What was changed meanwhile is newer.
     if (this.#device === undefined) this.know(device);
+    this.#ready = READY;
   }
 
   /** What is known of it; `undefined` before it is ready. */
-  get device(): Device | undefined {
+  get device(): KnownDevice | undefined {
     return this.#device;
   }
 
@@ -74,35 +92,34 @@ export class ConnectedDevice {
 
   know(device: Device): void {
     const before = this.#tags;
-    this.#device = device;
-    this.#tags = this.#tagSets.hold(device.isRegistered ? device.tags : []);
-    this.#tagSets.release(before);
+    const { tagSets, known } = this.#shared;
+    this.#device = known.of(this.id, device);
+    this.#tags = tagSets.hold(device.isRegistered ? device.tags : []);
+    tagSets.release(before);
   }
 
   forget(): void {
-    this.#tagSets.release(this.#tags);
+    this.#shared.tagSets.release(this.#tags);
     this.#tags = NO_TAGS;
   }
 
   /** Where it stands in a channel, if it has ever been in it. */
   standingIn(channel: string): Standing | undefined {
-    return this.#standings?.get(channel);
+    return this.#standings.find(({ name }) => name === channel);
   }
 
   /** Where it stands in a channel from now on. */
   stand(channel: string): Standing {
-    let standing = this.#standings?.get(channel);
-    if (standing === undefined) {
-      standing = new Standing(this, this.#ports);
-      this.#standings ??= new Map();
-      this.#standings.set(channel, standing);
-    }
+    const known = this.standingIn(channel);
+    if (known !== undefined) return known;
+    const standing = new Standing(channel, this, this.#ports);
+    this.#standings = [...this.#standings, standing];
     return standing;
   }
 
   /** It is not in this channel any more: when it comes back, it begins from then. */
   leave(channel: string): void {
-    this.#standings?.delete(channel);
+    this.#standings = this.#standings.filter(({ name }) => name !== channel);
   }
 
   /** What it wants of a channel at this moment. */
@@ -184,7 +201,7 @@ export class ConnectedDevice {
 export class ConnectedDevices {
   readonly #ports: ConnectedPorts;
   readonly #byId = new Map<string, ConnectedDevice>();
-  readonly #tagSets = new TagSets();
+  readonly #shared: Shared = { tagSets: new TagSets(), known: new KnownDevices() };
   readonly #quiet: QuietTimer;
 
   constructor(ports: ConnectedPorts) {
@@ -208,7 +225,7 @@ export class ConnectedDevices {
   enter(id: string, session: Session): ConnectedDevice {
     let connected = this.#byId.get(id);
     if (connected === undefined) {
-      connected = new ConnectedDevice(id, this.#ports, this.#tagSets);
+      connected = new ConnectedDevice(id, this.#ports, this.#shared);
       this.#byId.set(id, connected);
       const entered = connected;
       connected.ready.then(
@@ -247,7 +264,8 @@ export class ConnectedDevices {
     if (connected === undefined || device === undefined) return;
     const before = connected.device;
     connected.know(device);
-    if (before !== undefined) tellSwitches(connected, before, device);
+    if (before !== undefined && connected.device !== undefined)
+      tellSwitches(connected, before, connected.device);
     this.#watch(connected);
     if (before !== undefined && before.user !== device.user) {
       // A copy: those that are closed leave.
@@ -264,7 +282,7 @@ export class ConnectedDevices {
 }
 
 /** Tells its sessions which switches are others now. */
-function tellSwitches({ sessions }: ConnectedDevice, before: Device, now: Device): void {
+function tellSwitches({ sessions }: ConnectedDevice, before: KnownDevice, now: KnownDevice): void {
   const names = new Set([...Object.keys(before.subscriptions), ...Object.keys(now.subscriptions)]);
   for (const name of names) {
     const is = switchOf(now, name);

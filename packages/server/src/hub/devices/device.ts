@@ -70,7 +70,11 @@ export interface Device extends DeviceFields {
 export const EVERYONE = "$all";
 
 /** The channels that a device reads without asking: its own, its user's, and everybody's. */
-export function inboxOf({ id, user, isRegistered }: Device): readonly string[] {
+export function inboxOf({
+  id,
+  user,
+  isRegistered,
+}: Pick<Device, "id" | "user" | "isRegistered">): readonly string[] {
   if (!isRegistered) return [];
   const own = `$device/${id}`;
   return user === undefined ? [own, EVERYONE] : [own, `$user/${user}`, EVERYONE];
@@ -86,7 +90,7 @@ export function switchName(channel: string): string {
 const ON: Switch = { push: true };
 
 /** What a device wants of a channel. */
-export function switchOf({ subscriptions }: Device, channel: string): Switch {
+export function switchOf({ subscriptions }: Pick<Device, "subscriptions">, channel: string): Switch {
   const name = switchName(channel);
   return Object.hasOwn(subscriptions, name) ? (subscriptions[name] ?? ON) : ON;
 }

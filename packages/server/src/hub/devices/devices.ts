@@ -89,7 +89,7 @@ export class Devices {
     this.#ports = ports;
     this.#store = new DeviceStore(ports);
     this.#recipients = new Recipients(ports, this.#store);
-    this.#lastSeen = new LastSeen(ports, this.#store);
+    this.#lastSeen = new LastSeen(ports);
     this.#accessOf = deviceAccesses(ports.mayAnybody);
     this.#forgetting = new Forgetting({
       ...ports,

@@ -3,8 +3,7 @@ import { type Engine, EngineError, type RecordChange } from "../../engine/engine
 import type { CancelTimer, Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { turnOfOthers } from "./recipients.ts";
-import type { DeviceStore } from "./store.ts";
-import { DEVICE, keepDevice } from "./stored.ts";
+import { DEVICE, seenAt } from "./stored.ts";
 
 const WRITE_AFTER_MS = 1_000;
 /** Of a device that stays, it is written again when it is older than this. */
@@ -28,14 +27,12 @@ interface Noted {
 
 export class LastSeen {
   readonly #ports: LastSeenPorts;
-  readonly #store: DeviceStore;
   #waiting = new Map<string, Noted>();
   #cancel: CancelTimer | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(ports: LastSeenPorts, store: DeviceStore) {
+  constructor(ports: LastSeenPorts) {
     this.#ports = ports;
-    this.#store = store;
   }
 
   /** It is there now; it has just left, if `hasLeft`. */
@@ -91,10 +88,10 @@ export class LastSeen {
 
   async #changeOf(id: string, { atMs, hasLeft }: Noted): Promise<RecordChange | undefined> {
     const record = await this.#ports.engine.record(DEVICE, id);
-    const [device] = record === undefined ? [] : this.#store.readable([record]);
-    if (record === undefined || device === undefined) return undefined;
-    const isOld = atMs - device.lastSeenMs >= OLD_MS;
-    if (!isOld && (!hasLeft || atMs <= device.lastSeenMs)) return undefined;
-    return keepDevice({ ...device, lastSeenMs: atMs }, record.data);
+    if (record === undefined) return undefined;
+    const lastSeenMs = record.dueMs ?? 0;
+    const isOld = atMs - lastSeenMs >= OLD_MS;
+    if (!isOld && (!hasLeft || atMs <= lastSeenMs)) return undefined;
+    return seenAt(record, atMs);
   }
 }

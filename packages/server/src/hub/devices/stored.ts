@@ -107,3 +107,15 @@ export function labelsOf({
   }
   return labels;
 }
+
+/** As JSON has it; within a text its quotes would be escaped. */
+const LAST_SEEN = /"lastSeenMs":\d+/;
+
+/**
+ * The change that says when a device was last seen, and nothing else: to read and to write the whole record would cost 15,000
+ * devices that come back together half a second.
+ */
+export function seenAt(record: KeptRecord, lastSeenMs: number): RecordChange {
+  const data = record.data.replace(LAST_SEEN, `"lastSeenMs":${lastSeenMs}`);
+  return { ...record, data, dueMs: lastSeenMs, expect: record.data };
+}

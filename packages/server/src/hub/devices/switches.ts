@@ -50,7 +50,10 @@ export function isSameSwitch(one: Switch, other: Switch): boolean {
 }
 
 /** The channel that a switch of this name is for; `undefined` for an inbox that the device does not have. */
-export function switchedChannel({ id, user, isRegistered }: Device, name: string): string | undefined {
+export function switchedChannel(
+  { id, user, isRegistered }: Pick<Device, "id" | "user" | "isRegistered">,
+  name: string,
+): string | undefined {
   if (!name.startsWith("$")) return name;
   if (!isRegistered || (name === "$user" && user === undefined)) return undefined;
   return name === EVERYONE ? name : `${name}/${name === "$user" ? user : id}`;
