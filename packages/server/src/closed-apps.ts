@@ -1,7 +1,7 @@
 /** How apps are reached that are not connected: what the senders and the dispatcher need of the configuration and of the rest. */
 import { lookup } from "node:dns/promises";
 import type { Config } from "./config.ts";
-import type { Engine } from "./engine/engine.ts";
+import type { Engine, KeptPosition } from "./engine/engine.ts";
 import { Endpoints } from "./gateway/notifiers/endpoints.ts";
 import { PushServices } from "./gateway/notifiers/push-services.ts";
 import { unifiedPush } from "./gateway/notifiers/unified-push.ts";
@@ -23,6 +23,7 @@ export interface ClosedAppsPorts {
   readonly metrics: Metrics;
   readonly devices: Devices;
   readonly isConnected: (device: string) => boolean;
+  readonly positionsOf: (device: string) => Promise<ReadonlyMap<string, KeptPosition>>;
 }
 
 export interface ClosedApps {

@@ -142,6 +142,7 @@ async function serve(
       metrics,
       devices,
       isConnected: (id) => hub.isConnected(id),
+      positionsOf: (id) => hub.positionsOf(id),
     },
   );
   const nextId = sequentialIds();

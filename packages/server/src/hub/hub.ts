@@ -7,7 +7,7 @@
  *     await hub.publish([{ channel: "push", data: "Backup done" }]);
  *     hub.disconnect(session, 1000, "");
  */
-import { ABNORMAL_CLOSURE, CloseCode } from "@carillon/protocol/codes";
+import { CloseCode } from "@carillon/protocol/codes";
 import type { ChannelInfo, Engine, PublishResult, RecordChange } from "../engine/engine.ts";
 import type { CancelTimer, Clock } from "../lib/clock.ts";
 import type { NextId } from "../lib/ids.ts";
@@ -16,6 +16,7 @@ import type { Metrics } from "../lib/metrics.ts";
 import { Rates } from "../lib/rate.ts";
 import type { Authenticate } from "./access.ts";
 import { Channels } from "./channels.ts";
+import { countedCode } from "./counted-codes.ts";
 import { DevicePositions } from "./device-positions.ts";
 import { ConnectedDevices } from "./devices/connected.ts";
 import type { DeviceChange, Devices } from "./devices/devices.ts";
@@ -71,14 +72,6 @@ export interface HubPorts {
 const DEVICE_PER_SECOND = 200;
 
 export { EngineError } from "../engine/engine.ts";
-
-/** RFC 6455's "no code was given" and "broke the protocol", besides ours. A client can say any of 2,000 others. */
-const COUNTED_CODES: ReadonlySet<number> = new Set([
-  ...Object.values(CloseCode),
-  ABNORMAL_CLOSURE,
-  1002,
-  1005,
-]);
 
 export class Hub {
   readonly #engine: Engine;
@@ -204,7 +197,7 @@ export class Hub {
     const { id, address } = session.info;
     const fields = { session: id, address, code, reason };
     this.#log.info(`Client disconnected. Total connections: ${this.connections}`, fields);
-    metrics.disconnected.inc({ code: COUNTED_CODES.has(code) ? code : "other" });
+    metrics.disconnected.inc({ code: countedCode(code) });
     if (session.access !== undefined) this.#left(session, code);
   }
 
@@ -245,6 +238,14 @@ export class Hub {
   /** Whether a device has a connection. */
   isConnected(device: string): boolean {
     return this.#context.devices.has(device);
+  }
+
+  /**
+   * Where a device stands, per channel, including what has not been written yet.
+   * @throws {EngineError} by rejection.
+   */
+  positionsOf(device: string): ReturnType<DevicePositions["of"]> {
+    return this.#context.positions.of(device);
   }
 
   /** What is kept of a device has changed: its connections follow, or are closed. */

@@ -1,5 +1,5 @@
 /** One publication and one device that may have to be told of it: whether, when, and by which sender. */
-import type { Accepted, Engine } from "../../engine/engine.ts";
+import type { Accepted, KeptPosition } from "../../engine/engine.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import type { TimeZone } from "../../lib/zones.ts";
@@ -10,7 +10,6 @@ import { Notification } from "./notification.ts";
 import type { EndpointName, Notifier } from "./notifier.ts";
 
 export interface DeliveryPorts {
-  readonly engine: Pick<Engine, "positionsOf">;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, "notifications">;
   readonly notifiers: readonly Notifier[];
@@ -18,6 +17,8 @@ export interface DeliveryPorts {
   zone(name: string | undefined): TimeZone;
   /** Whether it has a connection now: then it has been sent it by that. */
   isConnected(device: string): boolean;
+  /** Where a device stands, including what is not kept yet: it may have gone this moment. */
+  positionsOf(device: string): Promise<ReadonlyMap<string, KeptPosition>>;
   /** There is no such endpoint any more. */
   endpointGone(device: string, name: EndpointName, endpoint: string): Promise<void>;
 }
@@ -54,10 +55,10 @@ export class Delivery {
     return this.#send(device, new Notification(publication, clock.wallMs()), signal);
   }
 
-  /** Whether it has been sent it before it went away. */
+  /** Whether it has handled it before it went away. What it was merely sent may never have arrived. */
   async #hasIt(device: string, { channel, lane, offset }: Accepted, epoch: string): Promise<boolean> {
-    const position = (await this.#ports.engine.positionsOf(device)).get(channel);
-    return position !== undefined && position.epoch === epoch && position.sent[lane] >= offset;
+    const position = (await this.#ports.positionsOf(device)).get(channel);
+    return position !== undefined && position.epoch === epoch && position.offsets[lane] >= offset;
   }
 
   async #send(device: Device, notification: Notification, signal: AbortSignal): Promise<Reached> {

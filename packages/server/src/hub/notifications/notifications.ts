@@ -25,10 +25,7 @@ import { Slots } from "./slots.ts";
 import { AGAIN, keepSettled, QUIET, type Settled, waitingIn } from "./waiting.ts";
 
 export interface NotificationsPorts extends DeliveryPorts {
-  readonly engine: Pick<
-    Engine,
-    "countLabelled" | "due" | "positionsOf" | "publication" | "record" | "saveRecords" | "top"
-  >;
+  readonly engine: Pick<Engine, "countLabelled" | "due" | "publication" | "record" | "saveRecords" | "top">;
   readonly clock: Clock;
   readonly log: Log;
   /** Those of the next `limit` devices after an id that a publication is for and that have an endpoint. */

@@ -51,7 +51,6 @@ export function setUpNotifications() {
   const engineOf = (mine: Life): NotificationsPorts["engine"] => ({
     countLabelled: (...given) => mine.step(() => memory.countLabelled(...given)),
     due: (...given) => mine.step(() => memory.due(...given)),
-    positionsOf: (...given) => mine.step(() => memory.positionsOf(...given)),
     publication: (...given) => mine.step(() => memory.publication(...given)),
     record: (...given) => mine.step(() => memory.record(...given)),
     top: (...given) => mine.step(() => memory.top(...given)),
@@ -109,6 +108,7 @@ export function setUpNotifications() {
       notifiers: [notifier("webPush", mine), notifier("unifiedPush", mine)],
       zone: zones("UTC"),
       isConnected: (id) => connected.has(id),
+      positionsOf: (id) => mine.step(() => memory.positionsOf(id)),
       audience: (channel, target, after, limit) =>
         mine.step(() => devices.audience(channel, target, after, Math.min(limit, state.page), true)),
       device: (id) => mine.step(() => devices.get(id)),
